@@ -1,0 +1,149 @@
+//! Means and intervals over seeds. The unit of inference is the seed, never the task.
+
+use crate::math;
+
+/// A mean over seeds with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Number of seeds that have a value.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation over seeds; 0 for one seed.
+    pub sd: f64,
+    /// Lower end of the interval; equal to the mean for one seed.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// Mean with a two-sided 95 % Student t interval.
+///
+/// Where all seeds agree on a proportion of exactly 0 or 1, the interval is the Clopper-Pearson bound (1934) of that
+/// many agreeing seeds, never one of zero width. `None` without values.
+#[must_use]
+pub fn mean_over_seeds(values: &[f64], is_proportion: bool) -> Option<Estimate> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n as f64;
+    if n == 1 {
+        return Some(Estimate { n, mean, sd: 0.0, low: mean, high: mean });
+    }
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    let sd = (squares / (n - 1) as f64).sqrt();
+    if is_proportion && sd == 0.0 && (mean == 0.0 || mean == 1.0) {
+        let bound = math::powf(0.025, 1.0 / n as f64);
+        let (low, high) = if mean == 1.0 { (bound, 1.0) } else { (0.0, 1.0 - bound) };
+        return Some(Estimate { n, mean, sd, low, high });
+    }
+    let half = t_quantile(0.975, (n - 1) as f64) * sd / (n as f64).sqrt();
+    let (mut low, mut high) = (mean - half, mean + half);
+    if is_proportion {
+        (low, high) = (low.max(0.0), high.min(1.0));
+    }
+    Some(Estimate { n, mean, sd, low, high })
+}
+
+/// Quantile of Student's t distribution with `df` degrees of freedom, by bisection of its distribution function.
+#[must_use]
+pub fn t_quantile(p: f64, df: f64) -> f64 {
+    assert!(p > 0.0 && p < 1.0 && df > 0.0, "t quantile at {p} with {df} degrees of freedom");
+    if p < 0.5 {
+        return -t_quantile(1.0 - p, df);
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    while t_cdf(high, df) < p {
+        high *= 2.0;
+    }
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if t_cdf(middle, df) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * (low + high)
+}
+
+/// Distribution function of Student's t at `t` >= 0.
+fn t_cdf(t: f64, df: f64) -> f64 {
+    1.0 - 0.5 * beta_cdf(0.5 * df, 0.5, df / (df + t * t))
+}
+
+/// Regularised incomplete beta function by Lentz's continued fraction (Press et al., Numerical Recipes, 2007, 6.4).
+#[must_use]
+pub fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 {
+        return x.clamp(0.0, 1.0);
+    }
+    let ln_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
+        + a * math::ln(x)
+        + b * math::ln(1.0 - x);
+    let front = math::exp(ln_front);
+    if x < (a + 1.0) / (a + b + 2.0) {
+        front * beta_fraction(a, b, x) / a
+    } else {
+        1.0 - front * beta_fraction(b, a, 1.0 - x) / b
+    }
+}
+
+fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+    const TINY: f64 = 1e-300;
+    let away_from_zero = |v: f64| if v.abs() < TINY { TINY } else { v };
+    let mut c = 1.0;
+    let mut d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
+    let mut h = d;
+    for m in 1..500 {
+        let m = f64::from(m);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        d = 1.0 / away_from_zero(1.0 + even * d);
+        c = away_from_zero(1.0 + even / c);
+        h *= d * c;
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        d = 1.0 / away_from_zero(1.0 + odd * d);
+        c = away_from_zero(1.0 + odd / c);
+        h *= d * c;
+        if (d * c - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    h
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t_quantiles_match_the_tables() {
+        // NIST/SEMATECH e-Handbook, table 1.3.6.7.2, upper critical values at 0.025.
+        for (df, expected) in
+            [(1.0, 12.706), (2.0, 4.303), (4.0, 2.776), (9.0, 2.262), (30.0, 2.042), (100.0, 1.984)]
+        {
+            assert!((t_quantile(0.975, df) - expected).abs() < 5e-4, "{df} degrees of freedom");
+        }
+        assert!((t_quantile(0.025, 9.0) + 2.262).abs() < 5e-4);
+    }
+
+    #[test]
+    fn agreeing_proportions_get_a_bound_and_no_zero_width() {
+        let all = mean_over_seeds(&[1.0; 20], true).expect("has values");
+        // Clopper-Pearson for 20 of 20 at 95 %: 0.8316.
+        assert!((all.low - 0.831_57).abs() < 1e-4 && all.high == 1.0);
+        let none = mean_over_seeds(&[0.0; 20], true).expect("has values");
+        assert!((none.high - 0.168_43).abs() < 1e-4 && none.low == 0.0);
+    }
+
+    #[test]
+    fn the_interval_is_students() {
+        let estimate = mean_over_seeds(&[1.0, 2.0, 3.0, 4.0], false).expect("has values");
+        // sd = 1.29099, t(.975, 3) = 3.18245.
+        assert!((estimate.mean - 2.5).abs() < 1e-12);
+        assert!((estimate.high - 2.5 - 3.182_45 * 1.290_99 / 2.0).abs() < 1e-4);
+        assert_eq!(mean_over_seeds(&[], false), None);
+        assert_eq!(mean_over_seeds(&[3.0], false).map(|e| (e.low, e.high)), Some((3.0, 3.0)));
+    }
+}

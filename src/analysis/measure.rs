@@ -1,0 +1,141 @@
+//! The measures: one name, unit and meaning each, the same in Parquet, reports and expectations.
+
+/// One measure of a run (measures.md of the documentation says when each may be believed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Name.
+    pub name: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// A share of something: lies in 0..1.
+    pub is_proportion: bool,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+const fn share(name: &'static str, doc: &'static str) -> Measure {
+    Measure { name, unit: "share", is_proportion: true, doc }
+}
+
+const fn figure(name: &'static str, unit: &'static str, doc: &'static str) -> Measure {
+    Measure { name, unit, is_proportion: false, doc }
+}
+
+/// Tasks that arrived.
+pub const TASKS: Measure =
+    figure("tasks", "tasks", "Tasks that arrived and were not cut off by the end of the run.");
+/// Tasks cut by the end.
+pub const INTERRUPTED: Measure = figure(
+    "interrupted",
+    "tasks",
+    "Tasks cut off by the end of the run; left out of every other measure.",
+);
+/// Headline efficiency.
+pub const EFFICIENCY: Measure = figure(
+    "efficiency",
+    "points",
+    "Mean efficiency of a task, 0-100: the plan's formula for what was served, 0 for the rest.",
+);
+/// Mean reward per task.
+pub const REWARD: Measure = figure(
+    "reward",
+    "reward",
+    "Mean reward of an arrived task, in the scenario's reward (the J of a policy gap).",
+);
+/// Availability by request.
+pub const AVAILABILITY: Measure = share(
+    "availability",
+    "Tasks answered within their own deadline from arrival, of all that arrived.",
+);
+/// Availability by minute.
+pub const AVAILABILITY_BY_MINUTE: Measure = share(
+    "availability_by_minute",
+    "Minutes in which at least 95 % of arrivals were so answered, of all minutes with an arrival.",
+);
+/// Served.
+pub const SERVED: Measure =
+    share("served", "Tasks answered at all, in time or not, of all that arrived.");
+/// Shed.
+pub const SHED: Measure =
+    share("shed", "Tasks for which no model was left to call, of all that arrived.");
+/// Triggered.
+pub const TRIGGERED: Measure = share(
+    "triggered",
+    "Tasks whose chosen model was skipped (quota, breaker) or whose call was not served, of all that arrived.",
+);
+/// Fallback success.
+pub const FALLBACK_SERVED_RATE: Measure = share(
+    "fallback_served_rate",
+    "Triggered tasks answered in time by a model other than the triggering one, of all triggered tasks.",
+);
+/// The plan's own fallback success.
+pub const FALLBACK_SELECTION_RATE: Measure = share(
+    "fallback_selection_rate",
+    "Fallbacks for which the plan found a target, of all fallbacks (the plan's own measure).",
+);
+/// Best-model share.
+pub const BEST_MODEL_SHARE: Measure = share(
+    "best_model_share",
+    "Decisions that took a model of the highest expected reward among those the providers would admit.",
+);
+/// Regret.
+pub const DECISION_REGRET: Measure = figure(
+    "decision_regret",
+    "reward/task",
+    "Expected reward lost by choices against the best admitted model, summed over a task's calls, per task.",
+);
+/// Attempts.
+pub const ATTEMPTS: Measure = figure("attempts_per_task", "calls/task", "Calls made per task.");
+/// Tokens.
+pub const TOKENS: Measure =
+    figure("tokens_per_task", "tokens/task", "Billed tokens per task, unserved calls included.");
+/// Cost.
+pub const COST: Measure =
+    figure("cost_per_task", "USD/task", "Billed cost per task, unserved calls included.");
+/// Median latency.
+pub const LATENCY_P50: Measure = figure(
+    "latency_p50",
+    "ms",
+    "Median time from arrival to the task's end, served or not, within 0.4 %.",
+);
+/// Tail latency.
+pub const LATENCY_P95: Measure = figure(
+    "latency_p95",
+    "ms",
+    "95th percentile of the time from arrival to the task's end, served or not, within 0.4 %.",
+);
+/// Far tail latency.
+pub const LATENCY_P99: Measure = figure(
+    "latency_p99",
+    "ms",
+    "99th percentile of the time from arrival to the task's end, served or not, within 0.4 %.",
+);
+
+/// All measures, in the order of reports.
+pub const MEASURES: [Measure; 19] = [
+    TASKS,
+    INTERRUPTED,
+    EFFICIENCY,
+    REWARD,
+    AVAILABILITY,
+    AVAILABILITY_BY_MINUTE,
+    SERVED,
+    SHED,
+    TRIGGERED,
+    FALLBACK_SERVED_RATE,
+    FALLBACK_SELECTION_RATE,
+    BEST_MODEL_SHARE,
+    DECISION_REGRET,
+    ATTEMPTS,
+    TOKENS,
+    COST,
+    LATENCY_P50,
+    LATENCY_P95,
+    LATENCY_P99,
+];
+
+/// The measure of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<Measure> {
+    MEASURES.into_iter().find(|m| m.name == name)
+}

@@ -1,0 +1,6 @@
+//! Numbers out of records: measures of one run, and summaries over seeds. Reads records only; knows no engine.
+
+pub mod histogram;
+pub mod interval;
+pub mod measure;
+pub mod run;

@@ -1,0 +1,428 @@
+//! Measures and curves of one run, gathered task by task in memory that does not grow with the number of tasks.
+
+use crate::analysis::histogram::Histogram;
+use crate::analysis::measure::{self, Measure};
+use crate::domain::{FallbackEvent, Outcome, TaskRecord};
+use crate::units::{Level, ModelId, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
+
+/// Which points a curve has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bins {
+    /// `n` equal spans of time.
+    Time {
+        /// First instant: the end of the warm-up.
+        from: SimTime,
+        /// Last instant.
+        to: SimTime,
+        /// Number of spans.
+        n: u32,
+    },
+    /// `n` equal spans of tasks.
+    Tasks {
+        /// First task: behind the warm-up.
+        from: u64,
+        /// One past the last task.
+        to: u64,
+        /// Number of spans.
+        n: u32,
+    },
+}
+
+impl Bins {
+    /// Number of bins.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Time { n, .. } | Self::Tasks { n, .. } => *n as usize,
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bin of a task, `None` in the warm-up.
+    #[must_use]
+    pub fn of(&self, task: TaskId, arrived: SimTime) -> Option<usize> {
+        let (at, from, to, n) = match *self {
+            Self::Time { from, to, n } => (arrived.0, from.0, to.0, n),
+            Self::Tasks { from, to, n } => (task.0, from, to, n),
+        };
+        let span = to.saturating_sub(from).max(1);
+        let bin = u128::from(at.checked_sub(from)?) * u128::from(n) / u128::from(span);
+        Some((bin as usize).min(n as usize - 1))
+    }
+
+    /// Both edges of a bin: seconds, or tasks.
+    #[must_use]
+    pub fn edges(&self, bin: usize) -> (f64, f64) {
+        let (from, to, n, unit) = match *self {
+            Self::Time { from, to, n } => (from.0, to.0, n, NANOS_PER_SECOND as f64),
+            Self::Tasks { from, to, n } => (from, to, n, 1.0),
+        };
+        let edge = |k: usize| {
+            let span = u128::from(to - from) * k as u128 / u128::from(n);
+            (u128::from(from) + span) as f64 / unit
+        };
+        (edge(bin), edge(bin + 1))
+    }
+}
+
+/// Sums of one bin, for one level or all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinSums {
+    /// Tasks that arrived and were not interrupted.
+    pub tasks: u64,
+    /// Of them, answered in time.
+    pub in_time: u64,
+    /// Sum of efficiency.
+    pub efficiency: f64,
+    /// Sum of reward.
+    pub reward: f64,
+    /// Sum of decision regret.
+    pub decision_regret: f64,
+    /// Decisions that took a best model.
+    pub n_best: u64,
+    /// Decisions.
+    pub n_decisions: u64,
+}
+
+/// Sums of one model in one bin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelSums {
+    /// Calls dispatched for tasks that arrived in the bin.
+    pub calls: u64,
+    /// Tasks served, by level.
+    pub served: PerLevel<u64>,
+    /// Billed tokens.
+    pub tokens: u64,
+    /// Billed cost.
+    pub cost_usd: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Scope {
+    tasks: u64,
+    interrupted: u64,
+    in_time: u64,
+    served: u64,
+    shed: u64,
+    triggered: u64,
+    rescued: u64,
+    fallbacks: u64,
+    fallbacks_found: u64,
+    attempts: u64,
+    tokens: u64,
+    cost_usd: f64,
+    efficiency: f64,
+    reward: f64,
+    decision_regret: f64,
+    n_best: u64,
+    n_decisions: u64,
+    latency: Histogram,
+}
+
+/// Which tasks a measure is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// All behind the warm-up.
+    Run,
+    /// Those that arrive while a fault lasts.
+    Faults,
+}
+
+impl Window {
+    /// Both windows.
+    pub const ALL: [Self; 2] = [Self::Run, Self::Faults];
+
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Faults => "faults",
+        }
+    }
+}
+
+/// One measured value.
+#[derive(Clone, Copy, Debug)]
+pub struct Value {
+    /// Which measure.
+    pub measure: Measure,
+    /// Over which level; all if `None`.
+    pub level: Option<Level>,
+    /// Over which tasks.
+    pub window: Window,
+    /// The value; `None` where nothing of the kind happened.
+    pub value: Option<f64>,
+}
+
+/// Gathers one run.
+#[derive(Clone, Debug)]
+pub struct RunStatistics {
+    bins: Bins,
+    measures_regret: bool,
+    fault_windows: Vec<(SimTime, SimTime)>,
+    /// Per bin: all levels, then L1..L4.
+    pub curve: Vec<[BinSums; 5]>,
+    /// Per bin and model.
+    pub models: Vec<Vec<ModelSums>>,
+    scopes: [[Scope; 5]; 2],
+    minutes: [Vec<(u32, u32)>; 2],
+    /// Arrivals of tasks in flight whose attempts and fallbacks are to be booked: task to (bin, in a fault window).
+    places: Places,
+}
+
+/// Where the tasks in flight arrived, by task id, in a ring that drops the oldest once ended.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    first: u64,
+    ring: std::collections::VecDeque<Option<Place>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    bin: Option<usize>,
+    in_fault: bool,
+}
+
+impl Places {
+    fn push(&mut self, place: Place) {
+        self.ring.push_back(Some(place));
+    }
+
+    fn get(&self, task: TaskId) -> Option<Place> {
+        self.ring.get((task.0 - self.first) as usize).copied().flatten()
+    }
+
+    fn close(&mut self, task: TaskId) {
+        self.ring[(task.0 - self.first) as usize] = None;
+        while self.ring.front().is_some_and(Option::is_none) {
+            self.ring.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+impl RunStatistics {
+    /// Nothing gathered yet.
+    #[must_use]
+    pub fn new(
+        bins: Bins,
+        n_models: usize,
+        measures_regret: bool,
+        fault_windows: Vec<(SimTime, SimTime)>,
+    ) -> Self {
+        Self {
+            curve: vec![[BinSums::default(); 5]; bins.len()],
+            models: vec![vec![ModelSums::default(); n_models]; bins.len()],
+            bins,
+            measures_regret,
+            fault_windows,
+            scopes: Default::default(),
+            minutes: Default::default(),
+            places: Places::default(),
+        }
+    }
+
+    /// Which points its curves have.
+    #[must_use]
+    pub fn bins(&self) -> Bins {
+        self.bins
+    }
+
+    /// Books an arrival.
+    pub fn task_arrived(&mut self, now: SimTime, task: TaskId) {
+        let in_fault = self.fault_windows.iter().any(|(from, to)| *from <= now && now < *to);
+        self.places.push(Place { bin: self.bins.of(task, now), in_fault });
+    }
+
+    /// Books a call.
+    pub fn attempt_ended(&mut self, task: TaskId, model: ModelId, tokens: u64, cost_usd: f64) {
+        if let Some(bin) = self.places.get(task).and_then(|place| place.bin) {
+            let sums = &mut self.models[bin][model.index()];
+            sums.calls += 1;
+            sums.tokens += tokens;
+            sums.cost_usd += cost_usd;
+        }
+    }
+
+    /// Books a fallback.
+    pub fn fallback_asked(&mut self, event: &FallbackEvent) {
+        let Some(place) = self.places.get(event.task) else { return };
+        for_scopes(&mut self.scopes, place, event.level, |scope| {
+            scope.fallbacks += 1;
+            scope.fallbacks_found += u64::from(event.to.is_some());
+        });
+    }
+
+    /// Books an ended task.
+    pub fn task_ended(&mut self, task: &TaskRecord) {
+        let place = self.places.get(task.task);
+        self.places.close(task.task);
+        let Some(place @ Place { bin: Some(bin), .. }) = place else { return };
+        if task.outcome == Outcome::Interrupted {
+            for_scopes(&mut self.scopes, place, task.level, |scope| scope.interrupted += 1);
+            return;
+        }
+        for at in [0, 1 + task.level.index()] {
+            let sums = &mut self.curve[bin][at];
+            sums.tasks += 1;
+            sums.in_time += u64::from(task.in_time);
+            sums.efficiency += task.efficiency;
+            sums.reward += task.reward;
+            sums.decision_regret += task.decision_regret.unwrap_or(0.0);
+            sums.n_best += u64::from(task.n_best);
+            sums.n_decisions += u64::from(task.n_decisions);
+        }
+        if let Some(model) = task.served_by {
+            self.models[bin][model.index()].served[task.level.index()] += 1;
+        }
+        let rescued = task.in_time
+            && task.trigger.is_some_and(|(model, _)| task.served_by.is_some_and(|m| m != model));
+        for_scopes(&mut self.scopes, place, task.level, |scope| {
+            scope.tasks += 1;
+            scope.in_time += u64::from(task.in_time);
+            scope.served += u64::from(task.served);
+            scope.shed += u64::from(task.outcome == Outcome::Shed);
+            scope.triggered += u64::from(task.trigger.is_some());
+            scope.rescued += u64::from(rescued);
+            scope.attempts += u64::from(task.n_attempts);
+            scope.tokens += task.input_tokens + task.output_tokens;
+            scope.cost_usd += task.cost_usd;
+            scope.efficiency += task.efficiency;
+            scope.reward += task.reward;
+            scope.decision_regret += task.decision_regret.unwrap_or(0.0);
+            scope.n_best += u64::from(task.n_best);
+            scope.n_decisions += u64::from(task.n_decisions);
+            scope.latency.add(task.ended.since(task.arrived));
+        });
+        let minute = (task.arrived.0 / (60 * NANOS_PER_SECOND)) as usize;
+        for (window, minutes) in self.minutes.iter_mut().enumerate() {
+            if window == 0 || place.in_fault {
+                if minute >= minutes.len() {
+                    minutes.resize(minute + 1, (0, 0));
+                }
+                minutes[minute].0 += 1;
+                minutes[minute].1 += u32::from(task.in_time);
+            }
+        }
+    }
+
+    /// All measures of the run; those over faults only if there is a fault.
+    #[must_use]
+    pub fn values(&self) -> Vec<Value> {
+        let mut values = Vec::new();
+        for (window, scopes) in Window::ALL.into_iter().zip(&self.scopes) {
+            if window == Window::Faults && self.fault_windows.is_empty() {
+                continue;
+            }
+            let levels = std::iter::once(None).chain(Level::ALL.map(Some));
+            for (level, scope) in levels.zip(scopes) {
+                if level.is_some() && scope.tasks + scope.interrupted == 0 {
+                    continue;
+                }
+                let minutes = level.is_none().then(|| &self.minutes[window as usize]);
+                for (measure, value) in self.measured(scope, minutes) {
+                    values.push(Value { measure, level, window, value });
+                }
+            }
+        }
+        values
+    }
+
+    fn measured(
+        &self,
+        scope: &Scope,
+        minutes: Option<&Vec<(u32, u32)>>,
+    ) -> Vec<(Measure, Option<f64>)> {
+        let over = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
+        let of = |part: u64, whole: u64| over(part as f64, whole);
+        let n = scope.tasks;
+        let by_minute = minutes.and_then(|minutes| {
+            let busy = minutes.iter().filter(|(arrived, _)| *arrived > 0).count() as u64;
+            let good = minutes
+                .iter()
+                .filter(|(arrived, answered)| *arrived > 0 && *answered * 100 >= *arrived * 95)
+                .count();
+            of(good as u64, busy)
+        });
+        let regret = |value: Option<f64>| value.filter(|_| self.measures_regret);
+        let mut measured = vec![
+            (measure::TASKS, Some(n as f64)),
+            (measure::INTERRUPTED, Some(scope.interrupted as f64)),
+            (measure::EFFICIENCY, over(scope.efficiency, n)),
+            (measure::REWARD, over(scope.reward, n)),
+            (measure::AVAILABILITY, of(scope.in_time, n)),
+            (measure::AVAILABILITY_BY_MINUTE, by_minute),
+            (measure::SERVED, of(scope.served, n)),
+            (measure::SHED, of(scope.shed, n)),
+            (measure::TRIGGERED, of(scope.triggered, n)),
+            (measure::FALLBACK_SERVED_RATE, of(scope.rescued, scope.triggered)),
+            (measure::FALLBACK_SELECTION_RATE, of(scope.fallbacks_found, scope.fallbacks)),
+            (measure::BEST_MODEL_SHARE, regret(of(scope.n_best, scope.n_decisions))),
+            (measure::DECISION_REGRET, regret(over(scope.decision_regret, n))),
+            (measure::ATTEMPTS, of(scope.attempts, n)),
+            (measure::TOKENS, of(scope.tokens, n)),
+            (measure::COST, over(scope.cost_usd, n)),
+        ];
+        for (which, p) in [
+            (measure::LATENCY_P50, 0.5),
+            (measure::LATENCY_P95, 0.95),
+            (measure::LATENCY_P99, 0.99),
+        ] {
+            measured.push((which, scope.latency.quantile_ms(p)));
+        }
+        if minutes.is_none() {
+            measured.retain(|(which, _)| *which != measure::AVAILABILITY_BY_MINUTE);
+        }
+        measured
+    }
+}
+
+fn for_scopes(
+    scopes: &mut [[Scope; 5]; 2],
+    place: Place,
+    level: Level,
+    mut act: impl FnMut(&mut Scope),
+) {
+    if place.bin.is_none() {
+        return;
+    }
+    for (window, scopes) in scopes.iter_mut().enumerate() {
+        if window == 0 || place.in_fault {
+            act(&mut scopes[0]);
+            act(&mut scopes[1 + level.index()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_cover_the_run_behind_the_warm_up() {
+        let bins = Bins::Time { from: SimTime(100), to: SimTime(200), n: 4 };
+        let bin = |at| bins.of(TaskId(0), SimTime(at));
+        assert_eq!(
+            [bin(99), bin(100), bin(124), bin(125), bin(199)],
+            [None, Some(0), Some(0), Some(1), Some(3)]
+        );
+        let bins = Bins::Tasks { from: 10, to: 110, n: 10 };
+        assert_eq!(bins.of(TaskId(9), SimTime(0)), None);
+        assert_eq!(bins.of(TaskId(109), SimTime(0)), Some(9));
+        assert_eq!(bins.edges(1), (20.0, 30.0));
+    }
+
+    #[test]
+    fn measures_have_one_name_each() {
+        for (i, measure) in measure::MEASURES.iter().enumerate() {
+            assert!(measure::MEASURES[..i].iter().all(|other| other.name != measure.name));
+            assert_eq!(measure::named(measure.name), Some(*measure));
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! The field's nouns as plain data: outcomes, requests, responses, records, sets of models.
+
+use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+
+/// How a call, a step or a task ended. Stored by name; the list may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// A full answer.
+    Success,
+    /// An incomplete answer.
+    Partial,
+    /// A wrong or useless answer.
+    Failure,
+    /// The provider answered with an error (5xx or a broken connection).
+    ApiError,
+    /// No answer within the call's timeout.
+    Timeout,
+    /// Refused with 429 by a limit of requests or tokens per minute.
+    RateLimited,
+    /// Refused with 429 because the daily token quota is used up.
+    QuotaExhausted,
+    /// Refused: the key is missing, invalid or revoked.
+    Auth,
+    /// No model was left to call.
+    Shed,
+    /// Cut off by the end of the run.
+    Interrupted,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 10] = [
+        Self::Success,
+        Self::Partial,
+        Self::Failure,
+        Self::ApiError,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::Auth,
+        Self::Shed,
+        Self::Interrupted,
+    ];
+
+    /// The name in scenarios, tables and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Partial => "partial",
+            Self::Failure => "failure",
+            Self::ApiError => "api_error",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Auth => "auth",
+            Self::Shed => "shed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The provider refused before any work was done.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::RateLimited | Self::QuotaExhausted | Self::Auth | Self::Shed)
+    }
+
+    /// The plan's quality of an outcome when nothing better is known (stage4.md section 5); 0 for refusals.
+    #[must_use]
+    pub fn nominal_quality(self) -> f64 {
+        match self {
+            Self::Success => 100.0,
+            Self::Partial => 50.0,
+            Self::ApiError => -10.0,
+            Self::Timeout => 25.0,
+            _ => 0.0,
+        }
+    }
+}
+
+/// How urgent a task is.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// May wait.
+    Low,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Before the usual.
+    High,
+    /// Before everything.
+    Critical,
+}
+
+impl Priority {
+    /// The name in scenarios and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A set of models (up to 128).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelSet(u128);
+
+impl ModelSet {
+    /// The most models a registry may have.
+    pub const CAPACITY: usize = 128;
+    /// No model.
+    pub const EMPTY: Self = Self(0);
+
+    /// The models `0..n`.
+    #[must_use]
+    pub fn first(n: usize) -> Self {
+        assert!(n <= Self::CAPACITY, "{n} models do not fit a set");
+        Self(if n == 128 { u128::MAX } else { (1 << n) - 1 })
+    }
+
+    /// Adds a model.
+    #[inline]
+    pub fn insert(&mut self, model: ModelId) {
+        self.0 |= 1 << model.0;
+    }
+
+    /// Takes a model out.
+    #[inline]
+    pub fn remove(&mut self, model: ModelId) {
+        self.0 &= !(1 << model.0);
+    }
+
+    /// Whether the model is in the set.
+    #[inline]
+    #[must_use]
+    pub fn contains(self, model: ModelId) -> bool {
+        self.0 >> model.0 & 1 == 1
+    }
+
+    /// The models in both sets.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The models in this set and not in the other.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Number of models.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether no model is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The models in order of id.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = ModelId> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            (left != 0).then(|| {
+                let id = left.trailing_zeros() as u16;
+                left &= left - 1;
+                ModelId(id)
+            })
+        })
+    }
+
+    /// The `n`th model in order of id.
+    #[must_use]
+    pub fn nth(self, n: usize) -> Option<ModelId> {
+        self.iter().nth(n)
+    }
+}
+
+impl FromIterator<ModelId> for ModelSet {
+    fn from_iter<I: IntoIterator<Item = ModelId>>(models: I) -> Self {
+        let mut set = Self::EMPTY;
+        models.into_iter().for_each(|m| set.insert(m));
+        set
+    }
+}
+
+/// What the stack may know of a step that wants a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The task.
+    pub task: TaskId,
+    /// Position of its type in the scenario.
+    pub task_type: u16,
+    /// Step within the task, from 0.
+    pub step: u8,
+    /// The step's level.
+    pub level: Level,
+    /// Urgency.
+    pub priority: Priority,
+    /// Tokens of the prompt.
+    pub input_tokens: u32,
+}
+
+/// What a provider sent back, as the stack sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// Quality of the answer, 0-100; the nominal quality where there is no answer.
+    pub quality: f64,
+    /// Billed prompt tokens.
+    pub input_tokens: u32,
+    /// Billed answer tokens.
+    pub output_tokens: u32,
+    /// Billed cost in USD.
+    pub cost_usd: f64,
+    /// From dispatch to the end of the call, waiting included.
+    pub duration: SimDuration,
+    /// The provider's advice when to come back.
+    pub retry_after: Option<SimDuration>,
+}
+
+impl Response {
+    /// Billed tokens of both directions.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        u64::from(self.input_tokens) + u64::from(self.output_tokens)
+    }
+}
+
+/// Why a call was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The step's first call.
+    First,
+    /// Again after an unserved call, by the retry plan.
+    Retry,
+    /// Elsewhere after an unserved call, by the fallback plan.
+    Fallback,
+}
+
+impl Role {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Retry => "retry",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// Which part of the stack picked the model of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// A learner; only these calls carry a propensity.
+    Learner,
+    /// A router order that does not learn.
+    Order,
+    /// The retry plan (the same model again).
+    Retry,
+    /// The fallback plan.
+    Fallback,
+    /// The last resort: no model was left.
+    LastResort,
+}
+
+impl ChosenBy {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Learner => "learner",
+            Self::Order => "order",
+            Self::Retry => "retry",
+            Self::Fallback => "fallback",
+            Self::LastResort => "last_resort",
+        }
+    }
+}
+
+/// The probability with which a learner chose what it chose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Propensity {
+    /// Known in closed form.
+    Exact(f64),
+    /// Not known.
+    Unknown,
+}
+
+impl Propensity {
+    /// The value where there is one.
+    #[must_use]
+    pub fn value(self) -> Option<f64> {
+        match self {
+            Self::Exact(p) => Some(p),
+            Self::Unknown => None,
+        }
+    }
+
+    /// `exact` or `none`, the column `propensity_kind`.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Exact(_) => "exact",
+            Self::Unknown => "none",
+        }
+    }
+}
+
+/// Why a fallback was asked for (stage4.md section 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FallbackReason {
+    /// The model's token quota is, or is believed to be, used up.
+    TokenExhausted,
+    /// Error, wrong answer, dead key or open breaker.
+    ModelFailure,
+    /// No answer in time.
+    Timeout,
+    /// 429 by a limit per minute.
+    RateLimit,
+}
+
+impl FallbackReason {
+    /// The name in tables and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TokenExhausted => "token_exhausted",
+            Self::ModelFailure => "model_failure",
+            Self::Timeout => "timeout",
+            Self::RateLimit => "rate_limit",
+        }
+    }
+
+    /// The reason that an unserved call gives.
+    #[must_use]
+    pub fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::QuotaExhausted => Self::TokenExhausted,
+            Outcome::RateLimited => Self::RateLimit,
+            Outcome::Timeout => Self::Timeout,
+            _ => Self::ModelFailure,
+        }
+    }
+}
+
+/// A fallback, successful or not.
+#[derive(Clone, Copy, Debug)]
+pub struct FallbackEvent {
+    /// When it was asked for.
+    pub at: SimTime,
+    /// The task.
+    pub task: TaskId,
+    /// The task's step.
+    pub step: u8,
+    /// The step's level.
+    pub level: Level,
+    /// Why.
+    pub reason: FallbackReason,
+    /// The model that failed or was refused.
+    pub from: ModelId,
+    /// The model that the plan found, if any.
+    pub to: Option<ModelId>,
+}
+
+/// State of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Calls pass.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// Calls pass on probation.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// The name in tables and vectors.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// A breaker changed its state.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerEvent {
+    /// When.
+    pub at: SimTime,
+    /// The model behind the breaker.
+    pub model: ModelId,
+    /// The state before.
+    pub from: BreakerState,
+    /// The state after.
+    pub to: BreakerState,
+}
+
+/// One call, from dispatch to end.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptRecord {
+    /// The task.
+    pub task: TaskId,
+    /// Its step.
+    pub step: u8,
+    /// The step's level.
+    pub level: Level,
+    /// The call's number within the task, from 0.
+    pub attempt: u16,
+    /// The model called.
+    pub model: ModelId,
+    /// Why the call was made.
+    pub role: Role,
+    /// Who picked the model.
+    pub chosen_by: ChosenBy,
+    /// Probability of the choice.
+    pub propensity: Propensity,
+    /// Why a fallback was needed, for calls with that role.
+    pub fallback_reason: Option<FallbackReason>,
+    /// When the call was sent.
+    pub dispatched: SimTime,
+    /// Time in the provider's queue.
+    pub wait: SimDuration,
+    /// How it ended.
+    pub response: Response,
+    /// What the learner was fed, if it was.
+    pub reward: Option<f64>,
+    /// Decision regret in reward units, if it is recorded.
+    pub decision_regret: Option<f64>,
+}
+
+/// One task, from arrival to end.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRecord {
+    /// The task.
+    pub task: TaskId,
+    /// Position of its type.
+    pub task_type: u16,
+    /// Level of its first step.
+    pub level: Level,
+    /// Urgency.
+    pub priority: Priority,
+    /// When it arrived; every task starts as it arrives.
+    pub arrived: SimTime,
+    /// When it ended.
+    pub ended: SimTime,
+    /// How its last step ended.
+    pub outcome: Outcome,
+    /// Every step was answered.
+    pub served: bool,
+    /// Answered within its deadline from arrival (or served, where it has none).
+    pub in_time: bool,
+    /// Mean quality of its steps.
+    pub quality: f64,
+    /// Billed prompt tokens of all its calls.
+    pub input_tokens: u64,
+    /// Billed answer tokens of all its calls.
+    pub output_tokens: u64,
+    /// Billed cost of all its calls in USD.
+    pub cost_usd: f64,
+    /// Headline efficiency, 0-100.
+    pub efficiency: f64,
+    /// The scenario's reward.
+    pub reward: f64,
+    /// Sum of its calls' decision regret, if it is recorded.
+    pub decision_regret: Option<f64>,
+    /// Decisions that took a model of the highest expected reward.
+    pub n_best: u16,
+    /// Decisions for which that was measured.
+    pub n_decisions: u16,
+    /// Steps begun.
+    pub n_steps: u8,
+    /// Calls made.
+    pub n_attempts: u16,
+    /// Model of its first call.
+    pub first_model: Option<ModelId>,
+    /// Model that answered its last step.
+    pub served_by: Option<ModelId>,
+    /// The model whose skipping or failing first made another one necessary, and why.
+    pub trigger: Option<(ModelId, FallbackReason)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_hold_what_was_put_in() {
+        let set: ModelSet = [3, 0, 127].into_iter().map(ModelId).collect();
+        assert_eq!(set.iter().map(|m| m.0).collect::<Vec<_>>(), [0, 3, 127]);
+        assert_eq!((set.len(), set.nth(1)), (3, Some(ModelId(3))));
+        assert_eq!(ModelSet::first(128).len(), 128);
+        assert!(set.minus(ModelSet::first(4)).contains(ModelId(127)));
+        assert!(set.and(ModelSet::first(4)).minus(set).is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! Epsilon-greedy: mostly the best mean so far, sometimes any model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounded::Probability;
+use crate::domain::{ModelSet, Propensity};
+use crate::learners::arms::{Arms, largest};
+use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::sim::stream::Stream;
+
+/// Keys of `epsilon_greedy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Probability of a uniformly random eligible model. Default 0.1.
+    pub epsilon: Probability,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { epsilon: Probability::of(0.1) }
+    }
+}
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "Plays the model with the best mean reward, and with probability epsilon a random one.",
+    formula: "with probability epsilon uniform over the eligible models, else argmax mean; every model once first; ties at random",
+    source: "Auer, Cesa-Bianchi, Fischer, \"Finite-time analysis of the multiarmed bandit problem\", 2002",
+    fails: "A fixed epsilon never stops exploring: regret grows linearly, however long it runs.",
+    keeps_levels: false,
+};
+
+/// Epsilon-greedy in flight.
+#[derive(Clone, Debug)]
+pub struct State {
+    epsilon: f64,
+    arms: Arms,
+}
+
+impl State {
+    /// A fresh learner.
+    #[must_use]
+    pub fn new(config: &Config, prior: &Prior) -> Self {
+        Self { epsilon: config.epsilon.get(), arms: Arms::new(prior.n_models()) }
+    }
+}
+
+impl Learner for State {
+    fn choose(&self, _: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
+        let explores = stream.uniform() < self.epsilon;
+        let any = stream.index(eligible.len());
+        let (best, n_ties) = largest(eligible, stream, |m| self.arms.index(m, |mean, _| mean));
+        let model = if explores { eligible.nth(any).expect("drawn below the count") } else { best };
+        // A tied model is as likely as the drawn one, so the choice's probability follows from its index alone.
+        let is_best =
+            self.arms.index(model, |mean, _| mean) == self.arms.index(best, |mean, _| mean);
+        let greedy = if is_best { (1.0 - self.epsilon) / f64::from(n_ties) } else { 0.0 };
+        let propensity = Propensity::Exact(greedy + self.epsilon / eligible.len() as f64);
+        Choice { model, propensity, explored: explores }
+    }
+
+    fn learn(&mut self, feedback: &Feedback) {
+        self.arms.book(feedback.model, feedback.reward);
+    }
+}

@@ -1,0 +1,3 @@
+//! Charts and texts out of result tables.
+
+pub mod charts;

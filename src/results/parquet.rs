@@ -1,0 +1,232 @@
+//! The door to polars: column slices in, Parquet out, and back. No polars aggregate ever reaches a result.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use polars::error::PolarsError;
+use polars::prelude::{
+    BatchedWriter, Column, DataFrame, DataType, Field, IntoColumn, NamedFrom, NewChunkedArray,
+    ParquetCompression, ParquetReader, ParquetWriter, PlSmallStr, Schema, SerReader, Series,
+    StringChunked,
+};
+
+use crate::results::ResultsError;
+use crate::results::column::{Kind, Table, TableDoc, Values};
+
+fn column(name: &'static str, values: Values<'_>) -> Column {
+    let name = PlSmallStr::from_static(name);
+    match values {
+        Values::Text(v) => StringChunked::from_slice(name, v).into_column(),
+        Values::OptText(v) => StringChunked::from_slice_options(name, v).into_column(),
+        Values::U32(v) => Series::new(name, v).into_column(),
+        Values::U64(v) => Series::new(name, v).into_column(),
+        Values::OptU64(v) => Series::new(name, v).into_column(),
+        Values::F64(v) => Series::new(name, v).into_column(),
+        Values::OptF64(v) => Series::new(name, v).into_column(),
+        Values::Bool(v) => Series::new(name, v).into_column(),
+    }
+}
+
+fn schema(doc: &TableDoc) -> Schema {
+    doc.columns
+        .iter()
+        .map(|c| {
+            let dtype = match c.kind {
+                Kind::Text => DataType::String,
+                Kind::U32 => DataType::UInt32,
+                Kind::U64 => DataType::UInt64,
+                Kind::F64 => DataType::Float64,
+                Kind::Bool => DataType::Boolean,
+            };
+            Field::new(PlSmallStr::from_static(c.name), dtype)
+        })
+        .collect()
+}
+
+/// Writes one part of a table, row group by row group, under a temporary name until it is whole.
+pub struct PartWriter {
+    path: PathBuf,
+    partial: PathBuf,
+    writer: BatchedWriter<Sink>,
+    sink: Sink,
+}
+
+/// The file, shared with polars, which wraps its errors beyond recognition and does not flush it.
+#[derive(Clone)]
+struct Sink(Arc<Mutex<Open>>);
+
+struct Open {
+    file: BufWriter<File>,
+    error: Option<std::io::Error>,
+}
+
+impl Sink {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn watch<T>(&mut self, result: std::io::Result<T>) -> std::io::Result<T> {
+        if let Err(error) = &result {
+            self.error = Some(std::io::Error::new(error.kind(), error.to_string()));
+        }
+        result
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut open = self.open();
+        let written = open.file.write(bytes);
+        open.watch(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let mut open = self.open();
+        let flushed = open.file.flush();
+        open.watch(flushed)
+    }
+}
+
+impl PartWriter {
+    /// Opens part `part` of the table `T` below `folder`.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn create<T: Table>(folder: &Path, part: usize) -> Result<Self, ResultsError> {
+        let doc = T::DOC;
+        let dir = folder.join(doc.name);
+        std::fs::create_dir_all(&dir).map_err(|e| ResultsError::write(&dir, &e))?;
+        let path = dir.join(format!("part-{part:04}.parquet"));
+        let partial = path.with_extension("partial");
+        let file = File::create(&partial).map_err(|e| ResultsError::write(&partial, &e))?;
+        let open = Open { file: BufWriter::with_capacity(1 << 16, file), error: None };
+        let sink = Sink(Arc::new(Mutex::new(open)));
+        let writer = ParquetWriter::new(sink.clone())
+            .with_compression(ParquetCompression::Zstd(None))
+            .set_parallel(false)
+            .batched(&schema(&doc))
+            .map_err(|e| failure(&path, &sink, &e))?;
+        Ok(Self { path, partial, writer, sink })
+    }
+
+    /// Writes the rows of `table` as one row group.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write<T: Table>(&mut self, table: &T) -> Result<(), ResultsError> {
+        if table.is_empty() {
+            return Ok(());
+        }
+        let columns = table.columns().into_iter().map(|(doc, v)| column(doc.name, v)).collect();
+        let frame = DataFrame::new(table.len(), columns)
+            .expect("a table's columns have equal length and different names");
+        self.writer.write_batch(&frame).map_err(|e| failure(&self.path, &self.sink, &e))
+    }
+
+    /// Ends the file and gives it its name.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn finish(mut self) -> Result<(), ResultsError> {
+        self.writer.finish().map_err(|e| failure(&self.path, &self.sink, &e))?;
+        self.sink.flush().map_err(|e| ResultsError::write(&self.path, &e))?;
+        std::fs::rename(&self.partial, &self.path).map_err(|e| ResultsError::write(&self.path, &e))
+    }
+}
+
+fn failure(path: &Path, sink: &Sink, cause: &PolarsError) -> ResultsError {
+    let io = sink.open().error.take();
+    ResultsError::write(path, &io.unwrap_or_else(|| std::io::Error::other(cause.to_string())))
+}
+
+/// All rows of one table, read back.
+pub struct Rows {
+    path: PathBuf,
+    parts: Vec<DataFrame>,
+}
+
+impl Rows {
+    /// Reads every part of the table `doc` below `folder`, in order.
+    ///
+    /// # Errors
+    /// If a part is missing or is no Parquet.
+    pub fn read(folder: &Path, doc: &TableDoc) -> Result<Self, ResultsError> {
+        let path = folder.join(doc.name);
+        let mut names: Vec<PathBuf> = std::fs::read_dir(&path)
+            .and_then(|dir| dir.map(|entry| entry.map(|e| e.path())).collect())
+            .map_err(|e| unreadable(&path, &e.to_string()))?;
+        names.retain(|name| name.extension().is_some_and(|e| e == "parquet"));
+        names.sort();
+        let parts: Result<Vec<_>, _> = names.iter().map(|name| read_file(name)).collect();
+        let parts = parts?;
+        if parts.is_empty() {
+            return Err(unreadable(&path, "it holds no part"));
+        }
+        Ok(Self { path, parts })
+    }
+
+    fn column<T>(
+        &self,
+        name: &str,
+        of: impl Fn(&Column) -> Option<Vec<T>>,
+    ) -> Result<Vec<T>, ResultsError> {
+        let mut all = Vec::new();
+        for part in &self.parts {
+            let values = part.column(name).ok().and_then(&of);
+            let cause = format!("column `{name}` is missing or of another type");
+            all.extend(values.ok_or_else(|| unreadable(&self.path, &cause))?);
+        }
+        Ok(all)
+    }
+
+    /// A column of text; null becomes the empty string.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, ResultsError> {
+        self.column(name, |c| {
+            let texts = c.str().ok()?;
+            Some(texts.iter().map(|t| t.unwrap_or_default().to_owned()).collect())
+        })
+    }
+
+    /// A column of numbers of any width, as real numbers.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, ResultsError> {
+        self.column(name, |c| numbers(c))
+    }
+}
+
+fn numbers(column: &Column) -> Option<Vec<Option<f64>>> {
+    let cast = column.cast(&DataType::Float64).ok()?;
+    Some(cast.f64().ok()?.iter().collect())
+}
+
+/// Reads one Parquet file whole.
+fn read_file(path: &Path) -> Result<DataFrame, ResultsError> {
+    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    ParquetReader::new(file).finish().map_err(|e| unreadable(path, &e.to_string()))
+}
+
+/// Columns of numbers of one Parquet file, by name.
+///
+/// # Errors
+/// If the file is no Parquet or lacks a column.
+pub fn read_numbers(path: &Path, names: &[&str]) -> Result<Vec<Vec<Option<f64>>>, ResultsError> {
+    let rows = Rows { path: path.to_owned(), parts: vec![read_file(path)?] };
+    names.iter().map(|name| rows.numbers(name)).collect()
+}
+
+fn unreadable(path: &Path, cause: &str) -> ResultsError {
+    ResultsError::Read {
+        path: path.display().to_string(),
+        cause: cause.lines().next().unwrap_or_default().to_owned(),
+        cure: "it should be written by `reflexarc run`",
+    }
+}

@@ -1,0 +1,221 @@
+//! What is asked of the models and what goes wrong: workload, task types and faults.
+
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::{Name, World};
+use crate::scenario::shape::SHORT_FOR;
+use crate::scenario::values::{
+    Count, Duration, FaultTime, Finite, Fraction, Level, NonNegative, Positive, Priority,
+    Probability, Share,
+};
+
+/// The parts of a scenario that a block may override.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Study {
+    /// How tasks arrive.
+    pub workload: Option<Workload>,
+    /// What is true of the models.
+    pub world: World,
+    /// The sorts of tasks.
+    pub task_types: Vec<TaskType>,
+    /// What goes wrong, and when.
+    pub faults: Vec<Fault>,
+}
+
+/// How tasks arrive.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Workload {
+    /// Tasks arrive independently of one another, at a constant mean rate.
+    Poisson {
+        /// The mean number of tasks that arrive in a second.
+        #[schemars(example = 0.5)]
+        rate_per_s: Positive,
+    },
+    /// Tasks arrive one after another at a fixed interval.
+    FixedInterval {
+        /// The time from one arrival to the next.
+        #[schemars(example = &"1s")]
+        interval: Duration,
+    },
+    /// A fixed number of users, each of whom sends the next task when the last one is done.
+    ClosedLoop {
+        /// The number of users.
+        #[serde(default = "one")]
+        in_flight: Count,
+        /// The time a user waits before the next task.
+        #[serde(default)]
+        think: Duration,
+    },
+    /// Tasks arrive as a file says.
+    Trace {
+        /// The path of the file, relative to the file in which it is written.
+        #[schemars(example = &"traces/azure.parquet")]
+        file: Name,
+        /// Whether the trace starts again when it is at its end.
+        #[serde(default)]
+        repeat: bool,
+    },
+}
+
+fn one() -> Count {
+    Count::of(1)
+}
+
+/// A sort of tasks.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskType {
+    /// The name under which the tasks are reported.
+    #[schemars(example = &"health-check")]
+    pub name: Name,
+    /// The weight of this sort among all tasks; the weights need not sum to 1.
+    #[schemars(example = 0.4)]
+    pub share: Positive,
+    /// The level of a task with one step. Write either this or `steps`.
+    pub level: Option<Level>,
+    /// The levels of the steps of a task, in their order.
+    #[schemars(extend("examples" = [["L3", "L4"]]))]
+    pub steps: Option<Vec<Level>>,
+    /// How much the task matters.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The input tokens of each step.
+    pub input_tokens: TokenDistribution,
+    /// The output tokens of each step.
+    pub output_tokens: TokenDistribution,
+    /// How long after its arrival a task must be done, by default without limit.
+    #[schemars(example = &"10s")]
+    pub deadline: Option<Duration>,
+    /// How strongly the models find the same tasks hard, by default as in `[world]`.
+    pub difficulty_correlation: Option<Fraction>,
+}
+
+/// How many tokens: always the same number, which may be written without a table, or drawn from a distribution.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(transform = allow_number)]
+pub enum TokenDistribution {
+    /// Always the same number.
+    Constant(#[schemars(example = 300)] Count),
+    /// Drawn from a lognormal distribution.
+    Lognormal {
+        /// The mean number of tokens.
+        #[schemars(example = 200)]
+        mean: Positive,
+        /// The sigma, which is the standard deviation on the log scale.
+        #[schemars(example = 0.6)]
+        sigma: NonNegative,
+    },
+    /// Drawn from all whole numbers of a range alike.
+    Uniform {
+        /// The smallest number of tokens.
+        #[schemars(example = 100)]
+        low: Count,
+        /// The largest number of tokens.
+        #[schemars(example = 500)]
+        high: Count,
+    },
+}
+
+/// Adds the short form, in which a number stands for the constant.
+fn allow_number(schema: &mut Schema) {
+    let number = serde_json::json!({ "type": "integer", "minimum": 1, SHORT_FOR: "constant" });
+    if let Some(serde_json::Value::Array(branches)) = schema.get_mut("oneOf") {
+        branches.push(number);
+    }
+    let words = "a number of tokens, or a table with `lognormal` or `uniform`";
+    schema.insert(crate::scenario::shape::FORM.to_owned(), words.into());
+    schema.insert("examples".to_owned(), serde_json::json!([300]));
+}
+
+/// Something that goes wrong for some time.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The name under which the fault is reported.
+    #[schemars(example = &"five exhausted")]
+    pub name: Option<Name>,
+    /// What the fault does to the models it hits.
+    pub effect: Effect,
+    /// The models it hits. Write exactly one of `models`, `provider`, `draw` and `everything`.
+    #[schemars(extend("examples" = [["Groq"]]))]
+    pub models: Option<Vec<Name>>,
+    /// The provider all of whose models it hits.
+    pub provider: Option<Name>,
+    /// How many models it hits; each seed draws them anew.
+    pub draw: Option<Count>,
+    /// Whether it hits all models.
+    pub everything: Option<bool>,
+    /// When it starts: a local time of day on the first day, a local date and time, or a time after the start of the
+    /// run.
+    pub start: FaultTime,
+    /// When it ends, in the same three forms. By default it lasts until the end of the run.
+    pub end: Option<FaultTime>,
+    /// The time over which the effect grows from nothing to its full size, by default at once.
+    #[schemars(example = &"10min")]
+    pub ramp: Option<Duration>,
+    /// Whether calls in flight at the start are killed.
+    #[serde(default)]
+    pub kills_in_flight: bool,
+}
+
+/// What a fault does to a model.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Effect {
+    /// The model does not answer.
+    Outage {
+        /// Whether a call hangs until its timeout instead of failing at once.
+        #[serde(default)]
+        hang: bool,
+    },
+    /// Some calls fail.
+    BrownOut {
+        /// The probability that a call fails with an API error.
+        error_rate: Probability,
+    },
+    /// Responses take longer.
+    SlowDown {
+        /// By how much the time of a response is multiplied.
+        factor: Positive,
+    },
+    /// The daily tokens run short. Exactly one of the two keys is written.
+    Quota {
+        /// The share of the daily tokens that is used up when the fault starts.
+        #[schemars(example = 1.0)]
+        used_share: Option<Share>,
+        /// By how much the daily limit is multiplied.
+        limit_factor: Option<NonNegative>,
+    },
+    /// Calls are refused as if a rate limit were exceeded.
+    RateLimitStorm {
+        /// The share of the calls that is refused.
+        refused_share: Share,
+        /// When the refusal says to try again, by default nothing is said.
+        #[schemars(example = &"20s")]
+        retry_after: Option<Duration>,
+    },
+    /// Answers get better or worse.
+    QualityDrift {
+        /// What is added to the quality, in points.
+        #[serde(default)]
+        quality_points: Finite,
+        /// By how much the probability of success is multiplied.
+        #[serde(default = "unchanged")]
+        success_factor: NonNegative,
+    },
+    /// Prices change.
+    PriceChange {
+        /// By how much the price is multiplied.
+        factor: NonNegative,
+    },
+    /// The API key is refused.
+    KeyRevoked {},
+}
+
+fn unchanged() -> NonNegative {
+    NonNegative::of(1.0)
+}

@@ -1,0 +1,236 @@
+//! Expected reward of a call, by task type, step and model, in the present epoch and with the present queue.
+//!
+//! The expectation over prompt length, answer length and service time is a mean over [`POINTS`] fixed points of a
+//! low-discrepancy sequence (Roberts 2018, the additive recurrence of the plastic number in three dimensions), the same
+//! for every model; verdict and quality enter in closed form. The wait is the queue's length over the model's rate of
+//! service. Measurement only: no draw of it reaches the dynamics.
+
+use crate::domain::Outcome;
+use crate::reward::{Account, Reward};
+use crate::sim::sample::clamped_normal_mean;
+use crate::units::{Level, ModelId, SimDuration, SimTime};
+use crate::world::provider::{Live, Providers, noise};
+use crate::world::{Tokens, WorldSpec};
+
+/// Points of the fixed set.
+pub const POINTS: usize = 128;
+
+/// Multipliers of the additive recurrence: powers of 1 / 1.220744..., the root of x^4 = x + 1.
+const STEPS: [f64; 3] = [0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_3];
+
+/// Where prompt and answer lengths come from.
+#[derive(Clone, Debug)]
+pub enum Lengths {
+    /// The task type's distributions.
+    Drawn,
+    /// These pairs, taken evenly from a trace in order of length.
+    Traced(Vec<(u32, u32)>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    input: f64,
+    output: f64,
+    pace: f64,
+}
+
+/// One row of the table: a task type's step.
+#[derive(Clone, Debug)]
+struct Row {
+    level: Level,
+    points: Vec<Point>,
+    /// Expected reward per model without a wait, in the present epoch.
+    free: Vec<f64>,
+}
+
+/// Expected rewards of a cell.
+#[derive(Clone, Debug)]
+pub struct Expectations {
+    reward: Reward,
+    partial_counts: bool,
+    call_timeout: SimDuration,
+    first_row: Vec<usize>,
+    rows: Vec<Row>,
+    refusal: f64,
+    fresh: bool,
+}
+
+impl Expectations {
+    /// An empty table for the types of `spec`.
+    #[must_use]
+    pub fn new(
+        spec: &WorldSpec,
+        lengths: &Lengths,
+        reward: Reward,
+        partial_counts: bool,
+        call_timeout: SimDuration,
+    ) -> Self {
+        let mut first_row = Vec::new();
+        let mut rows = Vec::new();
+        for task_type in &spec.task_types {
+            first_row.push(rows.len());
+            let points = points(spec, &task_type.input_tokens, &task_type.output_tokens, lengths);
+            rows.extend(task_type.steps.iter().map(|&level| Row {
+                level,
+                points: points.clone(),
+                free: Vec::new(),
+            }));
+        }
+        let mut table = Self {
+            reward,
+            partial_counts,
+            call_timeout,
+            first_row,
+            rows,
+            refusal: 0.0,
+            fresh: false,
+        };
+        let refusal_ms = spec.refusal_time.as_millis_f64();
+        table.refusal = table.worth(Outcome::RateLimited, Level::L1, 0.0, refusal_ms, 0.0, 0.0);
+        table
+    }
+
+    /// The world has changed: every entry is to be computed anew.
+    pub fn expire(&mut self) {
+        self.fresh = false;
+    }
+
+    /// Reward of a refused call.
+    #[must_use]
+    pub fn refusal(&self) -> f64 {
+        self.refusal
+    }
+
+    /// Expected reward of a call to each model at `now`, and whether the provider would admit it.
+    pub fn of_models(
+        &mut self,
+        now: SimTime,
+        providers: &mut Providers,
+        task_type: u16,
+        step: u8,
+        tokens: u64,
+        out: &mut Vec<(f64, bool)>,
+    ) {
+        if !self.fresh {
+            self.renew(providers);
+        }
+        let row = &self.rows[self.first_row[usize::from(task_type)] + usize::from(step)];
+        out.clear();
+        for i in 0..providers.live().len() {
+            let model = ModelId(i as u16);
+            let admitted = providers.refusal(now, model, tokens).is_none();
+            if !admitted {
+                out.push((self.refusal, false));
+                continue;
+            }
+            let value = match wait_ms(providers, row, model) {
+                0.0 => row.free[i],
+                wait => self.expected(providers.spec(), row, &providers.live()[i], model, wait),
+            };
+            out.push((value, true));
+        }
+    }
+
+    fn renew(&mut self, providers: &Providers) {
+        for at in 0..self.rows.len() {
+            let row = &self.rows[at];
+            let free = providers
+                .live()
+                .iter()
+                .enumerate()
+                .map(|(i, live)| self.expected(providers.spec(), row, live, ModelId(i as u16), 0.0))
+                .collect();
+            self.rows[at].free = free;
+        }
+        self.fresh = true;
+    }
+
+    fn worth(
+        &self,
+        outcome: Outcome,
+        level: Level,
+        quality: f64,
+        duration_ms: f64,
+        tokens: f64,
+        cost_usd: f64,
+    ) -> f64 {
+        let served =
+            outcome == Outcome::Success || (self.partial_counts && outcome == Outcome::Partial);
+        self.reward.of(&Account { outcome, served, level, quality, tokens, duration_ms, cost_usd })
+    }
+
+    fn expected(
+        &self,
+        spec: &WorldSpec,
+        row: &Row,
+        live: &Live,
+        model: ModelId,
+        wait_ms: f64,
+    ) -> f64 {
+        let level = row.level;
+        let l = level.index();
+        let nominal = |outcome: Outcome, ms, tokens, usd| {
+            self.worth(outcome, level, outcome.nominal_quality(), ms, tokens, usd)
+        };
+        let timeout_ms = self.call_timeout.as_millis_f64();
+        let error_ms = spec.error_time.as_millis_f64() + wait_ms;
+        let failed = |ms: f64| {
+            if ms < timeout_ms {
+                nominal(Outcome::ApiError, ms, 0.0, 0.0)
+            } else {
+                nominal(Outcome::Timeout, timeout_ms, 0.0, 0.0)
+            }
+        };
+        if let Some(hang) = live.conditions.outage {
+            return failed(if hang { f64::INFINITY } else { error_ms });
+        }
+        let quality = clamped_normal_mean(live.quality[l], spec.quality_sd, 0.0, 100.0);
+        let (success, answer) = (live.success[l], live.answer[l]);
+        let mut sum = 0.0;
+        for point in &row.points {
+            let output = (point.output * spec.models[model.index()].output_tokens_factor).round();
+            let service = live.latency.mean_ms(level, output) * live.latency_factor * point.pace;
+            let ms = service + wait_ms;
+            let usd = |output: f64| point.input * live.usd_per_input + output * live.usd_per_output;
+            if ms > timeout_ms {
+                let written = output * ((timeout_ms - wait_ms) / service).max(0.0);
+                sum += nominal(Outcome::Timeout, timeout_ms, point.input + written, usd(written));
+                continue;
+            }
+            let tokens = point.input + output;
+            sum += success * self.worth(Outcome::Success, level, quality, ms, tokens, usd(output))
+                + (answer - success) * nominal(Outcome::Partial, ms, tokens, usd(output))
+                + (1.0 - answer) * nominal(Outcome::Failure, ms, tokens, usd(output));
+        }
+        let served = sum / row.points.len() as f64;
+        let value = live.error[l] * failed(error_ms) + (1.0 - live.error[l]) * served;
+        let refused = live.conditions.refused_share;
+        refused * self.refusal + (1.0 - refused) * value
+    }
+}
+
+/// Expected wait for a slot: calls ahead over the rate at which slots come free.
+fn wait_ms(providers: &Providers, row: &Row, model: ModelId) -> f64 {
+    let (free, waiting) = providers.load(model);
+    if free.is_none_or(|free| free > 0) {
+        return 0.0;
+    }
+    let slots = providers.spec().models[model.index()].limits.slots.unwrap_or(1);
+    let live = &providers.live()[model.index()];
+    let output = row.points.iter().map(|p| p.output).sum::<f64>() / row.points.len() as f64;
+    let service = live.latency.mean_ms(row.level, output) * live.latency_factor;
+    f64::from(waiting + 1) * service / f64::from(slots)
+}
+
+fn points(spec: &WorldSpec, input: &Tokens, output: &Tokens, lengths: &Lengths) -> Vec<Point> {
+    (0..POINTS)
+        .map(|k| {
+            let u = STEPS.map(|step| (0.5 + step * (k + 1) as f64).fract().max(1e-9));
+            let (input, output) = match lengths {
+                Lengths::Drawn => (input.at(u[0]), output.at(u[1])),
+                Lengths::Traced(pairs) => pairs[(u[0] * pairs.len() as f64) as usize],
+            };
+            Point { input: input.into(), output: output.into(), pace: noise(spec, u[2]) }
+        })
+        .collect()
+}

@@ -1,0 +1,457 @@
+//! The providers of one cell: they admit, queue, serve and bill calls.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::domain::Outcome;
+use crate::math;
+use crate::registry::{KeyState, Latency};
+use crate::sim::stream::{Purpose, Stream, Streams};
+use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime, TaskId};
+use crate::world::fault::{Conditions, Timeline};
+use crate::world::limits::{Quota, QuotaCharge, Rate};
+use crate::world::truth::{self, Truth};
+use crate::world::{ServiceShape, WorldSpec};
+
+/// What a provider is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// The task.
+    pub task: TaskId,
+    /// Its step.
+    pub step: u8,
+    /// The step's level.
+    pub level: Level,
+    /// The model called.
+    pub model: ModelId,
+    /// How many calls of this step went to this model before.
+    pub nth: u16,
+    /// Difficulty of the task, standard normal; positive is hard.
+    pub difficulty: f64,
+    /// Weight of the difficulty against the model's own luck.
+    pub correlation: f64,
+    /// Prompt length.
+    pub input_tokens: u32,
+    /// Answer length before the model's own factor.
+    pub output_tokens: u32,
+    /// The caller gives up at this instant.
+    pub gives_up: SimTime,
+}
+
+/// How a call will end, settled when its service starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// When.
+    pub at: SimTime,
+    /// How.
+    pub outcome: Outcome,
+    /// Quality, nominal where there is no answer.
+    pub quality: f64,
+    /// Billed prompt tokens.
+    pub input_tokens: u32,
+    /// Billed answer tokens.
+    pub output_tokens: u32,
+    /// Billed cost.
+    pub cost_usd: f64,
+    /// Advice when to come back.
+    pub retry_after: Option<SimDuration>,
+    /// A slot is freed at the end.
+    pub holds_slot: bool,
+}
+
+/// What became of a call at the provider's door.
+#[derive(Clone, Copy, Debug)]
+pub enum Admission {
+    /// It ends like this.
+    Settled(Ending),
+    /// It waits for a slot.
+    Queued,
+}
+
+/// Why a call would not be admitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refusal {
+    /// The class.
+    pub outcome: Outcome,
+    /// Advice when to come back.
+    pub retry_after: Option<SimDuration>,
+}
+
+/// The figures of one model in the present epoch: truth under the faults.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Probability of an `api_error` per level.
+    pub error: PerLevel<f64>,
+    /// Probability of success per level, given no error.
+    pub success: PerLevel<f64>,
+    /// Probability of success or partial per level, given no error.
+    pub answer: PerLevel<f64>,
+    success_quantile: PerLevel<f64>,
+    answer_quantile: PerLevel<f64>,
+    /// Mean quality before clamping.
+    pub quality: PerLevel<f64>,
+    /// Response time.
+    pub latency: Latency,
+    /// Factor on it.
+    pub latency_factor: f64,
+    /// USD per input token.
+    pub usd_per_input: f64,
+    /// USD per output token.
+    pub usd_per_output: f64,
+    /// All that faults do.
+    pub conditions: Conditions,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    busy: u32,
+    waiting: VecDeque<u64>,
+    n_waiting: u32,
+}
+
+/// All providers of one cell.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    spec: Arc<WorldSpec>,
+    streams: Streams,
+    truth: Vec<Truth>,
+    timeline: Timeline,
+    live: Vec<Live>,
+    slots: Vec<Slots>,
+    request_rates: Vec<Option<Rate>>,
+    token_rates: Vec<Option<Rate>>,
+    quotas: Vec<Quota>,
+}
+
+impl Providers {
+    /// The providers of one seed.
+    #[must_use]
+    pub fn new(spec: Arc<WorldSpec>, streams: Streams) -> Self {
+        let rate = |per_minute: Option<f64>, window| {
+            per_minute.map(|limit| Rate::new(limit, window, spec.start))
+        };
+        let mut providers = Self {
+            truth: truth::draw(&spec, &streams),
+            timeline: Timeline::new(&spec.faults, spec.models.len(), &streams),
+            live: Vec::new(),
+            slots: vec![Slots::default(); spec.models.len()],
+            request_rates: spec
+                .models
+                .iter()
+                .map(|m| rate(m.limits.requests_per_minute, m.limits.window))
+                .collect(),
+            token_rates: spec
+                .models
+                .iter()
+                .map(|m| rate(m.limits.tokens_per_minute, m.limits.window))
+                .collect(),
+            quotas: spec.accounts.iter().map(|a| Quota::new(a, spec.start)).collect(),
+            streams,
+            spec,
+        };
+        providers.timeline.advance(SimTime::ZERO);
+        providers.renew();
+        providers
+    }
+
+    fn renew(&mut self) {
+        self.live =
+            self.truth.iter().enumerate().map(|(i, truth)| self.figures(i, truth)).collect();
+    }
+
+    fn figures(&self, i: usize, truth: &Truth) -> Live {
+        let spec = &self.spec;
+        let model = &spec.models[i];
+        let conditions = self.timeline.conditions(ModelId(i as u16));
+        let p = truth.success.map(|p| (p * conditions.success_factor).clamp(0.0, 1.0));
+        let partial = p.map(|p| (1.0 - p) * spec.partial_share);
+        let own_error: PerLevel<f64> =
+            std::array::from_fn(|l| (1.0 - p[l] - partial[l]) * spec.api_error_share);
+        let success: PerLevel<f64> =
+            std::array::from_fn(|l| (p[l] / (1.0 - own_error[l]).max(1e-300)).min(1.0));
+        let answer: PerLevel<f64> = std::array::from_fn(|l| {
+            ((p[l] + partial[l]) / (1.0 - own_error[l]).max(1e-300)).min(1.0)
+        });
+        Live {
+            error: own_error.map(|own| 1.0 - (1.0 - own) * (1.0 - conditions.error_rate)),
+            success,
+            answer,
+            success_quantile: success.map(math::normal_quantile),
+            answer_quantile: answer.map(math::normal_quantile),
+            quality: truth.quality.map(|q| q + conditions.quality_points),
+            latency: truth.latency,
+            latency_factor: conditions.latency_factor,
+            usd_per_input: model.usd_per_mtok_input * conditions.price_factor / 1e6,
+            usd_per_output: model.usd_per_mtok_output * conditions.price_factor / 1e6,
+            conditions,
+        }
+    }
+
+    /// Moves the timeline to `now`; says whether the world changed.
+    #[inline]
+    pub fn advance(&mut self, now: SimTime) -> bool {
+        let changed = self.timeline.advance(now);
+        if changed {
+            self.renew();
+        }
+        changed
+    }
+
+    /// The specification.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<WorldSpec> {
+        &self.spec
+    }
+
+    /// Figures of the present epoch, by model.
+    #[must_use]
+    pub fn live(&self) -> &[Live] {
+        &self.live
+    }
+
+    /// The faults of this seed.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Tokens used of a model's account, and its limit, as the provider counts them.
+    pub fn quota(&mut self, now: SimTime, model: ModelId) -> (u64, Option<u64>) {
+        let conditions = self.live[model.index()].conditions;
+        self.quotas[self.spec.models[model.index()].account].state(
+            now,
+            conditions.quota_used_share,
+            conditions.quota_factor,
+        )
+    }
+
+    /// Whether a call of `tokens` would be refused at `now`, a storm's luck aside.
+    pub fn refusal(&mut self, now: SimTime, model: ModelId, tokens: u64) -> Option<Refusal> {
+        let i = model.index();
+        let spec = Arc::clone(&self.spec);
+        let limits = &spec.models[i].limits;
+        if self.live[i].conditions.key_revoked || spec.models[i].key != KeyState::Present {
+            return Some(Refusal { outcome: Outcome::Auth, retry_after: None });
+        }
+        let advice = |wait| limits.retry_after.then_some(wait);
+        for (rates, units) in [(&self.request_rates, 1.0), (&self.token_rates, tokens as f64)] {
+            if let Some(rate) = &rates[i]
+                && !rate.fits(now, units)
+            {
+                let retry_after = advice(rate.wait(now, units));
+                return Some(Refusal { outcome: Outcome::RateLimited, retry_after });
+            }
+        }
+        let (used, limit) = self.quota(now, model);
+        let need = if limits.quota_charged == QuotaCharge::Reserved { tokens.max(1) } else { 1 };
+        if limit.is_some_and(|limit| used + need > limit) {
+            let retry_after = advice(self.quotas[spec.models[i].account].wait(now));
+            return Some(Refusal { outcome: Outcome::QuotaExhausted, retry_after });
+        }
+        None
+    }
+
+    /// Slots that `model` has free, `None` if it has no limit; and calls waiting.
+    #[must_use]
+    pub fn load(&self, model: ModelId) -> (Option<u32>, u32) {
+        let slots = &self.slots[model.index()];
+        let limit = self.spec.models[model.index()].limits.slots;
+        (limit.map(|limit| limit.saturating_sub(slots.busy)), slots.n_waiting)
+    }
+
+    fn output_tokens(&self, job: &Job) -> u32 {
+        let factor = self.spec.models[job.model.index()].output_tokens_factor;
+        if factor == 1.0 {
+            job.output_tokens
+        } else {
+            (f64::from(job.output_tokens) * factor + 0.5) as u32
+        }
+    }
+
+    fn unanswered(at: SimTime, outcome: Outcome, retry_after: Option<SimDuration>) -> Ending {
+        Ending {
+            at,
+            outcome,
+            quality: outcome.nominal_quality(),
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_usd: 0.0,
+            retry_after,
+            holds_slot: false,
+        }
+    }
+
+    fn stream(&self, job: &Job) -> Stream {
+        self.streams.call(
+            Purpose::Call,
+            job.task,
+            job.model,
+            usize::from(job.step),
+            u32::from(job.nth),
+        )
+    }
+
+    /// A call arrives. `ticket` names it in the queue.
+    #[inline]
+    pub fn admit(&mut self, now: SimTime, job: &Job, ticket: u64) -> Admission {
+        let i = job.model.index();
+        let conditions = self.live[i].conditions;
+        if let Some(hang) = conditions.outage {
+            return Admission::Settled(self.outage(now, job, hang));
+        }
+        let tokens = u64::from(job.input_tokens) + u64::from(self.output_tokens(job));
+        let refusal = if conditions.refused_share > 0.0 && self.stormed(job, &conditions) {
+            let retry_after = conditions.storm_retry_after;
+            Some(Refusal { outcome: Outcome::RateLimited, retry_after })
+        } else {
+            self.refusal(now, job.model, tokens)
+        };
+        if let Some(refusal) = refusal {
+            let at = (now + self.spec.refusal_time).min(job.gives_up);
+            return Admission::Settled(Self::unanswered(at, refusal.outcome, refusal.retry_after));
+        }
+        for (rates, units) in
+            [(&mut self.request_rates, 1.0), (&mut self.token_rates, tokens as f64)]
+        {
+            if let Some(rate) = &mut rates[i] {
+                rate.book(now, units);
+            }
+        }
+        let model = &self.spec.models[i];
+        if model.limits.quota_charged != QuotaCharge::AfterResponse {
+            self.quotas[model.account].charge(now, tokens);
+        }
+        let slots = &mut self.slots[i];
+        if model.limits.slots.is_some_and(|limit| slots.busy >= limit) {
+            slots.waiting.push_back(ticket);
+            slots.n_waiting += 1;
+            return Admission::Queued;
+        }
+        slots.busy += 1;
+        Admission::Settled(self.serve(now, job))
+    }
+
+    /// A storm's luck is drawn behind the call's other draws, so that it moves none of them.
+    fn stormed(&self, job: &Job, conditions: &Conditions) -> bool {
+        let mut stream = self.stream(job);
+        (0..CALL_DRAWS).for_each(|_| {
+            stream.uniform();
+        });
+        stream.uniform() < conditions.refused_share
+    }
+
+    fn outage(&self, now: SimTime, job: &Job, hang: bool) -> Ending {
+        let error_at = now + self.spec.error_time;
+        if hang || error_at >= job.gives_up {
+            Self::unanswered(job.gives_up, Outcome::Timeout, None)
+        } else {
+            Self::unanswered(error_at, Outcome::ApiError, None)
+        }
+    }
+
+    /// Settles how a call ends whose service starts at `now`; its slot is already taken.
+    fn serve(&mut self, now: SimTime, job: &Job) -> Ending {
+        let live = &self.live[job.model.index()];
+        let level = job.level.index();
+        if let Some(hang) = live.conditions.outage {
+            return Ending { holds_slot: true, ..self.outage(now, job, hang) };
+        }
+        let mut stream = self.stream(job);
+        let luck = stream.uniform();
+        let own = stream.uniform();
+        let pace = stream.uniform();
+        let shine = stream.uniform();
+        if luck < live.error[level] {
+            return Ending { holds_slot: true, ..self.outage(now, job, false) };
+        }
+        let output_tokens = self.output_tokens(job);
+        let mean_ms = live.latency.mean_ms(job.level, f64::from(output_tokens));
+        let service =
+            SimDuration::from_millis_f64(mean_ms * live.latency_factor * noise(&self.spec, pace));
+        let at = now + service;
+        let bill = |outcome, quality, at, output_tokens: u32| Ending {
+            at,
+            outcome,
+            quality,
+            input_tokens: job.input_tokens,
+            output_tokens,
+            cost_usd: f64::from(job.input_tokens) * live.usd_per_input
+                + f64::from(output_tokens) * live.usd_per_output,
+            retry_after: None,
+            holds_slot: true,
+        };
+        if at > job.gives_up {
+            // Given up on in mid-answer: billed in proportion to the time it had.
+            let done = job.gives_up.since(now).as_secs_f64() / service.as_secs_f64();
+            let written = (f64::from(output_tokens) * done) as u32;
+            return bill(
+                Outcome::Timeout,
+                Outcome::Timeout.nominal_quality(),
+                job.gives_up,
+                written,
+            );
+        }
+        let rho = job.correlation;
+        let score = rho.sqrt() * job.difficulty + (1.0 - rho).sqrt() * math::normal_quantile(own);
+        if score < live.success_quantile[level] {
+            let z = math::normal_quantile(shine);
+            let quality = (live.quality[level] + self.spec.quality_sd * z).clamp(0.0, 100.0);
+            bill(Outcome::Success, quality, at, output_tokens)
+        } else if score < live.answer_quantile[level] {
+            bill(Outcome::Partial, Outcome::Partial.nominal_quality(), at, output_tokens)
+        } else {
+            bill(Outcome::Failure, Outcome::Failure.nominal_quality(), at, output_tokens)
+        }
+    }
+
+    /// A settled call is over: charges its tokens and frees its slot.
+    #[inline]
+    pub fn end(&mut self, now: SimTime, model: ModelId, ending: &Ending) {
+        let spec = &self.spec.models[model.index()];
+        let tokens = u64::from(ending.input_tokens) + u64::from(ending.output_tokens);
+        if spec.limits.quota_charged == QuotaCharge::AfterResponse && tokens > 0 {
+            self.quotas[spec.account].charge(now, tokens);
+        }
+        if ending.holds_slot {
+            self.slots[model.index()].busy -= 1;
+        }
+    }
+
+    /// The next waiting call, if a slot is free; the caller starts it with [`Providers::begin`] or drops it.
+    #[inline]
+    pub fn next_waiting(&mut self, model: ModelId) -> Option<u64> {
+        let slots = &mut self.slots[model.index()];
+        let limit = self.spec.models[model.index()].limits.slots?;
+        if slots.busy < limit { slots.waiting.pop_front() } else { None }
+    }
+
+    /// A waiting call gets a slot.
+    pub fn begin(&mut self, now: SimTime, job: &Job) -> Ending {
+        let slots = &mut self.slots[job.model.index()];
+        slots.busy += 1;
+        slots.n_waiting -= 1;
+        self.serve(now, job)
+    }
+
+    /// A waiting call was given up; its ticket stays in the queue and must be dropped when it comes up.
+    pub fn give_up(&mut self, model: ModelId) {
+        self.slots[model.index()].n_waiting -= 1;
+    }
+}
+
+/// Draws that [`Providers::serve`] takes from a call's stream.
+const CALL_DRAWS: usize = 4;
+
+/// A response time's factor at quantile `u`; its mean is 1.
+#[inline]
+#[must_use]
+pub fn noise(spec: &WorldSpec, u: f64) -> f64 {
+    match spec.service {
+        ServiceShape::Lognormal => {
+            let sigma = spec.latency_sigma;
+            math::exp(sigma * (math::normal_quantile(u) - 0.5 * sigma))
+        }
+        ServiceShape::Exponential => -math::ln(u),
+        ServiceShape::Constant => 1.0,
+    }
+}
