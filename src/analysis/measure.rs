@@ -81,17 +81,17 @@ pub const BEST_MODEL_SHARE: Measure = share(
 /// Regret.
 pub const DECISION_REGRET: Measure = figure(
     "decision_regret",
-    "reward/task",
+    "reward",
     "Expected reward lost by choices against the best admitted model, summed over a task's calls, per task.",
 );
 /// Attempts.
-pub const ATTEMPTS: Measure = figure("attempts_per_task", "calls/task", "Calls made per task.");
+pub const ATTEMPTS: Measure = figure("attempts_per_task", "calls", "Calls made per task.");
 /// Tokens.
 pub const TOKENS: Measure =
-    figure("tokens_per_task", "tokens/task", "Billed tokens per task, unserved calls included.");
+    figure("tokens_per_task", "tokens", "Billed tokens per task, unserved calls included.");
 /// Cost.
 pub const COST: Measure =
-    figure("cost_per_task", "USD/task", "Billed cost per task, unserved calls included.");
+    figure("cost_per_task", "USD", "Billed cost per task, unserved calls included.");
 /// Median latency.
 pub const LATENCY_P50: Measure = figure(
     "latency_p50",

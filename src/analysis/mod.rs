@@ -4,3 +4,4 @@ pub mod histogram;
 pub mod interval;
 pub mod measure;
 pub mod run;
+pub mod summary;

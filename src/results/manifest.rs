@@ -1,1 +1,168 @@
+//! The manifest: all that a result follows from, and a hash of every run's events. It knows no clock, path or thread.
 
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::results::{ResultsError, SCHEMA_VERSION};
+
+/// Its file name in a folder of results.
+pub const MANIFEST: &str = "manifest.json";
+
+/// All that a result follows from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the tables' schema.
+    pub schema_version: u32,
+    /// Version of the program.
+    pub reflexarc_version: String,
+    /// Version of the bundled time-zone database.
+    pub time_zone_database: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// What the study is to answer.
+    pub question: String,
+    /// Every text that the scenario was read from, the scenario first.
+    pub texts: Vec<Text>,
+    /// Start in local time.
+    pub start: String,
+    /// IANA name of the zone.
+    pub zone: String,
+    /// When arrivals stop, in seconds; null for a run that ends by its number of tasks.
+    pub end_s: Option<f64>,
+    /// After how many tasks arrivals stop; null for a run that ends by time.
+    pub end_tasks: Option<u64>,
+    /// First second that counts.
+    pub warm_up_s: f64,
+    /// Name of the scenario's reward.
+    pub reward: String,
+    /// Where the registry's figures come from.
+    pub registry_source: String,
+    /// Model by model, the keys whose figures are assumed.
+    pub assumed: Vec<(String, Vec<String>)>,
+    /// Models in order of id.
+    pub models: Vec<String>,
+    /// Worlds.
+    pub blocks: Vec<BlockEntry>,
+    /// Names of the stacks, in order; differences are to the first.
+    pub variants: Vec<String>,
+    /// Seeds, in order.
+    pub seeds: Vec<u64>,
+    /// How best fixed models were chosen.
+    pub selections: Vec<Selection>,
+    /// Whether decision regret was measured.
+    pub regret: bool,
+    /// One entry per run, in the order of the tables.
+    pub cells: Vec<CellEntry>,
+}
+
+/// A text that was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    /// Its name, without folders.
+    pub name: String,
+    /// SHA-256 of it, in hexadecimal.
+    pub sha256: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockEntry {
+    /// Name.
+    pub name: String,
+    /// Its own question, if it has one.
+    pub question: Option<String>,
+    /// Its faults.
+    pub faults: Vec<FaultEntry>,
+}
+
+/// A fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultEntry {
+    /// Name.
+    pub name: String,
+    /// Kind of its effect.
+    pub effect: String,
+    /// Models that it hits; empty where each seed draws them.
+    pub models: Vec<String>,
+    /// How many models each seed draws.
+    pub draw: Option<usize>,
+    /// Start in seconds.
+    pub from_s: f64,
+    /// End in seconds; null if it lasts to the end of the run.
+    pub to_s: Option<f64>,
+}
+
+/// How the best fixed model of a variant was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selection {
+    /// The block.
+    pub block: String,
+    /// The variant.
+    pub variant: String,
+    /// The model chosen.
+    pub model: String,
+    /// The seeds it was chosen on.
+    pub seeds: Vec<u64>,
+    /// Mean reward per task of every model on those seeds, in order of id.
+    pub mean_rewards: Vec<f64>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellEntry {
+    /// The block.
+    pub block: String,
+    /// The variant.
+    pub variant: String,
+    /// The seed.
+    pub seed: u64,
+    /// Rolling hash of every event, in hexadecimal.
+    pub event_hash: String,
+    /// Events handled.
+    pub events: u64,
+    /// Tasks that arrived.
+    pub tasks: u64,
+}
+
+impl Manifest {
+    /// Writes it into a folder.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write(&self, folder: &Path) -> Result<(), ResultsError> {
+        let path = folder.join(MANIFEST);
+        let mut text =
+            serde_json::to_string_pretty(self).expect("a manifest has only text keys and numbers");
+        text.push('\n');
+        std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))
+    }
+
+    /// Reads it from a folder.
+    ///
+    /// # Errors
+    /// If there is none, or it is of another version.
+    pub fn read(folder: &Path) -> Result<Self, ResultsError> {
+        let path = folder.join(MANIFEST);
+        let unreadable = |cause: String, cure| ResultsError::Read {
+            path: path.display().to_string(),
+            cause,
+            cure,
+        };
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            unreadable(e.to_string(), "name a folder that `reflexarc run` has written")
+        })?;
+        let manifest: Self = serde_json::from_str(&text)
+            .map_err(|e| unreadable(e.to_string(), "run the scenario again"))?;
+        if manifest.schema_version != SCHEMA_VERSION {
+            let cause = format!(
+                "it has schema version {}, this program reads {SCHEMA_VERSION}",
+                manifest.schema_version
+            );
+            return Err(unreadable(cause, "run the scenario again with this program"));
+        }
+        Ok(manifest)
+    }
+}

@@ -157,6 +157,11 @@ impl SourceMap {
         self.source(start).map_or("", |source| &source.text)
     }
 
+    /// The name and text of every source, in reading order.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        self.sources.iter().map(|s| (s.name.clone(), s.text.clone())).collect()
+    }
+
     /// The file in which a span stands; none for a text that is not a file.
     pub fn path(&self, span: Span) -> Option<&Path> {
         self.source(span.start)?.path.as_deref()

@@ -197,6 +197,8 @@ pub enum RetryCause {
     ApiError,
     /// The call took too long.
     Timeout,
+    /// The answer was wrong.
+    Failure,
 }
 
 /// How long to wait before the next try.

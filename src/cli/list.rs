@@ -1,0 +1,166 @@
+//! `list`: what a scenario can name, each with a line, or one of it in full.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::{Stop, print};
+use crate::learners::{CARDS, LearnerConfig};
+use crate::registry::Latency;
+use crate::scenario::written::{Breaker, Effect, Order, Workload};
+use crate::scenario::{self, closest, schema};
+use crate::units::Level;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum What {
+    /// Models of the shipped registries
+    Models,
+    /// Learning algorithms
+    Learners,
+    /// Router orders
+    Routers,
+    /// Circuit breakers
+    Breakers,
+    /// Workloads
+    Workloads,
+    /// Effects of faults
+    Faults,
+    /// Scenarios in the folder `scenarios`
+    Scenarios,
+}
+
+/// Prints the list, or the description of `name`.
+pub(super) fn print_list(what: What, name: Option<&str>) -> Result<(), Stop> {
+    let entries = match what {
+        What::Models => models()?,
+        What::Learners => learners(),
+        What::Routers => kinds::<Order>(),
+        What::Breakers => kinds::<Breaker>(),
+        What::Workloads => kinds::<Workload>(),
+        What::Faults => kinds::<Effect>(),
+        What::Scenarios => scenarios(Path::new("scenarios"))?,
+    };
+    let Some(name) = name else {
+        let width = entries.iter().map(|e| e.name.chars().count()).max().unwrap_or(0);
+        let lines = entries.iter().map(|e| format!("{:<width$}  {}\n", e.name, e.line));
+        return print(&lines.collect::<String>());
+    };
+    match entries.iter().find(|e| e.name == name) {
+        Some(entry) => print(&entry.full),
+        None => {
+            let names: Vec<&str> = entries.iter().map(|e| e.name.as_str()).collect();
+            let cure = match closest(name, &names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("expected one of {}", names.join(", ")),
+            };
+            Err(Stop::bad_input(format!("error: there is no `{name}` in this list; {cure}")))
+        }
+    }
+}
+
+struct Entry {
+    name: String,
+    line: String,
+    full: String,
+}
+
+fn kinds<T: schemars::JsonSchema>() -> Vec<Entry> {
+    schema::kinds::<T>()
+        .into_iter()
+        .map(|(name, line)| {
+            let full = schema::describe::<T>(&name).unwrap_or_default();
+            Entry { name, line, full }
+        })
+        .collect()
+}
+
+fn learners() -> Vec<Entry> {
+    CARDS
+        .iter()
+        .map(|(name, card)| {
+            let keys = schema::describe::<LearnerConfig>(name).unwrap_or_default();
+            let keys: String =
+                keys.split_inclusive('\n').skip(1).collect::<Vec<_>>().concat();
+            let full = format!(
+                "{name}: {}\n\nrule     {}\nsource   {}\nlimits   {}\n\nkeys of `order.learner.{name}`:\n{keys}",
+                card.summary, card.formula, card.source, card.fails
+            );
+            Entry { name: (*name).to_owned(), line: card.summary.to_owned(), full }
+        })
+        .collect()
+}
+
+/// Models of every shipped registry, read as a scenario reads them.
+fn models() -> Result<Vec<Entry>, Stop> {
+    let mut entries = Vec::new();
+    for (registry, _) in scenario::shipped::REGISTRIES {
+        let declared = scenario::shipped_registry(registry).map_err(|report| {
+            Stop::failed(format!("error: the shipped registry {registry} is broken:\n{report}"))
+        })?;
+        let (facts, source, assumed) = declared;
+        for (model, (_, assumed)) in facts.models.iter().zip(&assumed) {
+            let tokens = facts.accounts[model.account]
+                .daily_tokens
+                .map_or_else(|| "unlimited".to_owned(), |n| format!("{n} tokens a day"));
+            let price = format!(
+                "{} / {} USD per million tokens in / out",
+                model.usd_per_mtok_input, model.usd_per_mtok_output
+            );
+            let levels = |values: [f64; 4]| {
+                Level::ALL.map(|l| format!("{l} {}", values[l.index()])).join(", ")
+            };
+            let latency = match model.latency {
+                Latency::Response(ms) => format!("mean response {} ms", levels(ms)),
+                Latency::PerToken { ttft_ms, ms_per_output_token } => format!(
+                    "{ttft_ms} ms to the first token, {ms_per_output_token} ms for each output token"
+                ),
+            };
+            let full = format!(
+                "{} (registry {registry}, provider {}, account {})\n\
+                 score    {}\nsuccess  {}\nquality  {}\ntime     {latency}\nprice    {price}\n\
+                 quota    {tokens}\nassumed  {}\nsource   {source}\n",
+                model.name,
+                model.provider,
+                facts.accounts[model.account].name,
+                levels(model.score),
+                levels(model.success),
+                levels(model.quality),
+                if assumed.is_empty() { "nothing".to_owned() } else { assumed.join(", ") },
+            );
+            let line = format!("{registry}: {}, {price}, {tokens}", model.provider);
+            entries.push(Entry { name: model.name.clone(), line, full });
+        }
+    }
+    Ok(entries)
+}
+
+fn scenarios(folder: &Path) -> Result<Vec<Entry>, Stop> {
+    let unreadable = |error: std::io::Error| {
+        Stop::bad_input(format!(
+            "error: cannot read the folder {}: {error}; call this where it is",
+            folder.display()
+        ))
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let entries = paths.into_iter().map(|path| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match scenario::read(&path, false) {
+            Ok(resolved) => {
+                let text = resolved.texts.first().map(|(_, text)| text.clone());
+                Entry { name, line: resolved.question, full: text.unwrap_or_default() }
+            }
+            Err(report) => {
+                let n = report.count();
+                Entry { name, line: format!("({n} mistakes: see `check`)"), full: report.to_string() }
+            }
+        }
+    });
+    Ok(entries.collect())
+}

@@ -1,0 +1,165 @@
+//! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
+
+mod list;
+mod new;
+mod progress;
+mod run;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::report;
+use crate::scenario::{self, values::Seeds};
+
+/// Exit code of bad input: a scenario, a flag or a file that cannot be used.
+const BAD_INPUT: u8 = 2;
+/// Exit code of work that could not be finished.
+const FAILED: u8 = 1;
+
+#[derive(Parser)]
+#[command(name = "reflexarc", version, about, long_about = None, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run scenarios and leave tables, charts and a summary
+    Run(run::Run),
+    /// Check scenarios and report every mistake
+    Check {
+        /// Scenario files
+        #[arg(required = true, value_name = "SCENARIO")]
+        scenarios: Vec<PathBuf>,
+        /// Let paths in a scenario lead out of its folder
+        #[arg(long)]
+        allow_outside: bool,
+    },
+    /// Write a commented scenario to start from
+    New {
+        /// Where to write it
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
+    /// Print the JSON Schema of the scenario format, for editors
+    Schema,
+    /// List what a scenario can name, or describe one of it
+    List {
+        /// What to list
+        #[arg(value_enum)]
+        what: list::What,
+        /// One of the listed names
+        name: Option<String>,
+    },
+    /// Write charts and summary again from a folder of results
+    Report {
+        /// A folder that `run` has written
+        #[arg(value_name = "RESULTS_DIR")]
+        results: PathBuf,
+    },
+}
+
+/// Runs the command line and returns its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A reader that has gone away is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { BAD_INPUT.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match arguments.verb {
+        Verb::Run(run) => run.run(),
+        Verb::Check { scenarios, allow_outside } => check(&scenarios, allow_outside),
+        Verb::New { path } => new::write(&path),
+        Verb::Schema => {
+            let schema = scenario::schema::json_schema();
+            let text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+            print(&format!("{text}\n"))
+        }
+        Verb::List { what, name } => list::print_list(what, name.as_deref()),
+        Verb::Report { results } => report_again(&results),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop { message, code }) => {
+            complain(&message);
+            code.into()
+        }
+    }
+}
+
+/// Why a verb stopped, and with which exit code.
+struct Stop {
+    message: String,
+    code: u8,
+}
+
+impl Stop {
+    fn bad_input(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: BAD_INPUT }
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: FAILED }
+    }
+}
+
+/// Prints to stdout; a reader that has gone away ends the work quietly.
+fn print(text: &str) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Stop::failed(format!("error: cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints to stderr.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}
+
+fn check(paths: &[PathBuf], allow_outside: bool) -> Result<(), Stop> {
+    let mut reports = Vec::new();
+    for path in paths {
+        match scenario::read(path, allow_outside) {
+            Ok(resolved) => {
+                let runs =
+                    resolved.blocks.len() * resolved.variants.len() * resolved.seeds.len();
+                print(&format!(
+                    "{}: ok, {} variants x {} seeds x {} blocks = {runs} runs\n",
+                    path.display(),
+                    resolved.variants.len(),
+                    resolved.seeds.len(),
+                    resolved.blocks.len()
+                ))?;
+            }
+            Err(report) => reports.push(said(&report)),
+        }
+    }
+    if reports.is_empty() { Ok(()) } else { Err(Stop::bad_input(reports.join("\n"))) }
+}
+
+/// A report with the number of its problems at the end.
+fn said(report: &scenario::Report) -> String {
+    let n = report.count();
+    format!("{}\n{n} problem{}", report.to_string().trim_end(), if n == 1 { "" } else { "s" })
+}
+
+fn report_again(results: &Path) -> Result<(), Stop> {
+    let text = report::write(results).map_err(|e| Stop::bad_input(format!("error: {e}")))?;
+    print(&format!("{text}\n{}\n", results.join(report::CHARTS).display()))
+}
+
+/// Reads seeds from the command line, in the words of the scenario format.
+fn parse_seeds(text: &str) -> Result<Seeds, String> {
+    text.parse::<Seeds>().map_err(|refusal| refusal.to_string())
+}

@@ -1,0 +1,115 @@
+//! `run`: scenarios in, folders of results out.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::progress::Bar;
+use super::{Stop, complain, parse_seeds, print, said};
+use crate::experiment;
+use crate::report;
+use crate::results::folder::Staging;
+use crate::scenario::resolved::Resolved;
+use crate::scenario::values::Seeds;
+use crate::scenario::{self};
+
+/// Where results go unless said otherwise.
+const RESULTS: &str = "results";
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Seeds instead of the scenario's, such as 1..200 (both ends included)
+    #[arg(long, value_parser = parse_seeds)]
+    seeds: Option<Seeds>,
+    /// Threads; the results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+    /// Folder of the results [default: results/<scenario>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// No progress on stderr
+    #[arg(long)]
+    quiet: bool,
+    /// Let paths in a scenario lead out of its folder
+    #[arg(long)]
+    allow_outside: bool,
+}
+
+impl Run {
+    pub(super) fn run(self) -> Result<(), Stop> {
+        if self.out.is_some() && self.scenarios.len() > 1 {
+            return Err(Stop::bad_input(
+                "error: --out takes the results of one scenario; run them one by one, or leave --out out",
+            ));
+        }
+        // All scenarios are read before the first one runs: a mistake in the last should not cost the work on the others.
+        let mut studies = Vec::new();
+        let mut reports = Vec::new();
+        for path in &self.scenarios {
+            match self.read(path) {
+                Ok(study) => studies.push(study),
+                Err(report) => reports.push(report),
+            }
+        }
+        if !reports.is_empty() {
+            return Err(Stop::bad_input(reports.join("\n")));
+        }
+        for (at, study) in studies.iter().enumerate() {
+            let twin = studies[..at].iter().find(|other| other.name == study.name);
+            if let Some(twin) = twin {
+                return Err(Stop::bad_input(format!(
+                    "error: two scenarios are called {}; run them one by one with --out",
+                    twin.name
+                )));
+            }
+        }
+        studies.iter().try_for_each(|study| self.run_one(study))
+    }
+
+    fn read(&self, path: &Path) -> Result<Resolved, String> {
+        let mut study =
+            scenario::read(path, self.allow_outside).map_err(|report| said(&report))?;
+        if let Some(seeds) = &self.seeds {
+            study.seeds = seeds.iter().collect();
+            for variant in &study.variants {
+                let both = variant
+                    .best_fixed
+                    .iter()
+                    .flatten()
+                    .find(|seed| study.seeds.contains(seed));
+                if let Some(both) = both {
+                    return Err(format!(
+                        "error: --seeds holds {both}, a selection seed of the variant {}; report on other seeds",
+                        variant.name
+                    ));
+                }
+            }
+        }
+        Ok(study)
+    }
+
+    fn run_one(&self, study: &Resolved) -> Result<(), Stop> {
+        let place =
+            self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name));
+        let stop = |error: &dyn std::fmt::Display| Stop::failed(format!("error: {error}"));
+        let staging = Staging::beside(&place).map_err(|e| stop(&e))?;
+        if !self.quiet {
+            complain(&format!("{}: {}", study.name, study.question));
+        }
+        let bar = Bar::new(self.quiet);
+        let threads = self.threads.map_or(0, std::num::NonZeroUsize::get);
+        experiment::run(study, staging.path(), threads, &bar).map_err(|e| stop(&e))?;
+        bar.finish();
+        let text = report::write(staging.path()).map_err(|e| stop(&e))?;
+        let place = staging.put_in_place().map_err(|e| stop(&e))?;
+        print(&format!(
+            "{text}\ncharts   {}\nsummary  {}\n{}\n",
+            place.join(report::CHARTS).display(),
+            place.join(report::SUMMARY).display(),
+            place.display()
+        ))
+    }
+}

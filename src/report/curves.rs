@@ -1,0 +1,315 @@
+//! The five charts of a block, from the tables `curves` and `model_curves`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::analysis::interval::mean_over_seeds;
+use crate::report::ReportError;
+use crate::report::charts::{
+    Axis, Bar, BarChart, ChartError, Line, LineChart, Model, Panel, Point, Rendered,
+    SmallMultiples, Window,
+};
+use crate::results::ResultsError;
+use crate::results::column::Table;
+use crate::results::manifest::{BlockEntry, Manifest};
+use crate::results::parquet::Rows;
+use crate::results::schema::{Curves, ModelCurves};
+
+/// Availability that a service is commonly held to, in percent.
+const GOAL: f64 = 99.0;
+
+/// Draws all charts of a result: file stem and pictures.
+pub(super) fn draw(
+    folder: &Path,
+    manifest: &Manifest,
+) -> Result<Vec<(String, Rendered)>, ReportError> {
+    let curves = CurveTable::read(folder)?;
+    let models = ModelTable::read(folder)?;
+    let mut charts = Vec::new();
+    for block in &manifest.blocks {
+        let prefix = match manifest.blocks.len() {
+            1 => String::new(),
+            _ => format!("{}-", file_stem(&block.name)),
+        };
+        let mut add = |stem: &str, rendered: Result<Rendered, ChartError>| {
+            let chart = format!("{prefix}{stem}");
+            match rendered {
+                Ok(rendered) => {
+                    charts.push((chart, rendered));
+                    Ok(())
+                }
+                Err(error) => Err(ReportError::Chart { chart, cause: error.to_string() }),
+            }
+        };
+        let view = View { manifest, block, curves: &curves, models: &models };
+        add("learning-curve", view.learning_curve().render())?;
+        if manifest.regret {
+            add("decision-regret", view.decision_regret().render())?;
+        }
+        add("availability", view.availability().render())?;
+        if let Some(chart) = view.token_use() {
+            add("token-use", chart.render())?;
+        }
+        add("model-share", view.model_share().render())?;
+    }
+    Ok(charts)
+}
+
+/// A name as part of a file name.
+fn file_stem(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// Key of a series: block, variant, bin. Values are kept by seed, in the order of the table.
+type ByBin = BTreeMap<(String, String, u64), Vec<Option<f64>>>;
+
+struct CurveTable {
+    efficiency: ByBin,
+    regret: ByBin,
+    available: ByBin,
+    /// Both edges of each bin: seconds or tasks.
+    edges: BTreeMap<u64, (f64, f64)>,
+}
+
+impl CurveTable {
+    fn read(folder: &Path) -> Result<Self, ResultsError> {
+        let rows = Rows::read(folder, &Curves::DOC)?;
+        let (block, variant) = (rows.texts("block")?, rows.texts("variant")?);
+        let (level, bin) = (rows.texts("level")?, rows.numbers("bin")?);
+        let edges: Vec<Vec<Option<f64>>> = ["from_s", "to_s", "from_task", "to_task"]
+            .into_iter()
+            .map(|name| rows.numbers(name))
+            .collect::<Result<_, _>>()?;
+        let (tasks, in_time) = (rows.numbers("tasks")?, rows.numbers("in_time")?);
+        let efficiency = rows.numbers("efficiency")?;
+        let regret = rows.numbers("cumulative_decision_regret")?;
+        let mut table = Self {
+            efficiency: ByBin::new(),
+            regret: ByBin::new(),
+            available: ByBin::new(),
+            edges: BTreeMap::new(),
+        };
+        for at in (0..block.len()).filter(|at| level[*at] == "all") {
+            let bin = bin[at].unwrap_or(0.0) as u64;
+            let key = (block[at].clone(), variant[at].clone(), bin);
+            let from = edges[0][at].or(edges[2][at]).unwrap_or(0.0);
+            let to = edges[1][at].or(edges[3][at]).unwrap_or(0.0);
+            table.edges.insert(bin, (from, to));
+            let share = match (in_time[at], tasks[at]) {
+                (Some(in_time), Some(tasks)) if tasks > 0.0 => Some(in_time / tasks),
+                _ => None,
+            };
+            table.available.entry(key.clone()).or_default().push(share);
+            table.efficiency.entry(key.clone()).or_default().push(efficiency[at]);
+            table.regret.entry(key).or_default().push(regret[at]);
+        }
+        Ok(table)
+    }
+}
+
+#[derive(Default)]
+struct ModelSums {
+    used_share: Vec<Option<f64>>,
+    served: f64,
+}
+
+/// Key: block, variant, model, bin.
+struct ModelTable(BTreeMap<(String, String, String, u64), ModelSums>);
+
+impl ModelTable {
+    fn read(folder: &Path) -> Result<Self, ResultsError> {
+        let rows = Rows::read(folder, &ModelCurves::DOC)?;
+        let (block, variant) = (rows.texts("block")?, rows.texts("variant")?);
+        let (model, bin) = (rows.texts("model")?, rows.numbers("bin")?);
+        let used = rows.numbers("quota_used_tokens")?;
+        let limit = rows.numbers("quota_limit_tokens")?;
+        let served: Vec<Vec<Option<f64>>> = ["served_l1", "served_l2", "served_l3", "served_l4"]
+            .into_iter()
+            .map(|name| rows.numbers(name))
+            .collect::<Result<_, _>>()?;
+        let mut sums: BTreeMap<_, ModelSums> = BTreeMap::new();
+        for at in 0..block.len() {
+            let bin = bin[at].unwrap_or(0.0) as u64;
+            let key = (block[at].clone(), variant[at].clone(), model[at].clone(), bin);
+            let entry = sums.entry(key).or_default();
+            entry.used_share.push(match (used[at], limit[at]) {
+                (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
+                _ => None,
+            });
+            entry.served += served.iter().filter_map(|level| level[at]).sum::<f64>();
+        }
+        Ok(Self(sums))
+    }
+}
+
+/// One block's charts.
+struct View<'a> {
+    manifest: &'a Manifest,
+    block: &'a BlockEntry,
+    curves: &'a CurveTable,
+    models: &'a ModelTable,
+}
+
+impl View<'_> {
+    fn by_time(&self) -> bool {
+        self.manifest.end_s.is_some()
+    }
+
+    fn progress(&self) -> Axis {
+        if self.by_time() { Axis::hours() } else { Axis::tasks() }
+    }
+
+    /// Place of a bin on the axis: hours or tasks; its middle, or its end for sums.
+    fn place(&self, bin: u64, at_end: bool) -> f64 {
+        let (from, to) = self.curves.edges.get(&bin).copied().unwrap_or_default();
+        let place = if at_end { to } else { 0.5 * (from + to) };
+        if self.by_time() { place / 3600.0 } else { place }
+    }
+
+    fn subtitle(&self, what: &str) -> String {
+        let n = self.manifest.seeds.len();
+        let seeds = match n {
+            1 => "one seed".to_owned(),
+            n => format!("mean over {n} seeds, {what}"),
+        };
+        match self.manifest.blocks.len() {
+            1 => format!("{}: {seeds}", self.manifest.scenario),
+            _ => format!("{}, block {}: {seeds}", self.manifest.scenario, self.block.name),
+        }
+    }
+
+    fn windows(&self) -> Vec<Window> {
+        if !self.by_time() {
+            return Vec::new();
+        }
+        let end = self.manifest.end_s.unwrap_or(0.0);
+        let mut windows: Vec<Window> = Vec::new();
+        for fault in &self.block.faults {
+            let (from, to) = (fault.from_s / 3600.0, fault.to_s.unwrap_or(end).min(end) / 3600.0);
+            let same =
+                |w: &Window| (w.from - from).abs() < 1e-9 && w.label == fault.name;
+            if from < to && !windows.iter().any(same) {
+                windows.push(Window { label: fault.name.clone(), from, to });
+            }
+        }
+        windows
+    }
+
+    /// One line per variant: mean over seeds with its interval, times `scale`.
+    fn lines(&self, of: &ByBin, scale: f64, is_proportion: bool, at_end: bool) -> Vec<Line> {
+        let n_bins = self.curves.edges.len() as u64;
+        self.manifest
+            .variants
+            .iter()
+            .enumerate()
+            .map(|(colour, variant)| {
+                let points = (0..n_bins)
+                    .filter_map(|bin| {
+                        let key = (self.block.name.clone(), variant.clone(), bin);
+                        let values: Vec<f64> = of.get(&key)?.iter().copied().flatten().collect();
+                        let estimate = mean_over_seeds(&values, is_proportion)?;
+                        Some(Point {
+                            x: self.place(bin, at_end),
+                            y: estimate.mean * scale,
+                            low: estimate.low * scale,
+                            high: estimate.high * scale,
+                        })
+                    })
+                    .collect();
+                Line { name: variant.clone(), colour, points }
+            })
+            .collect()
+    }
+
+    fn learning_curve(&self) -> LineChart {
+        let lines = self.lines(&self.curves.efficiency, 1.0, false, false);
+        let subtitle = self.subtitle("band = 95 % interval (t)");
+        let mut chart = LineChart::learning_curve(&subtitle, self.progress(), lines);
+        chart.windows = self.windows();
+        chart
+    }
+
+    fn decision_regret(&self) -> LineChart {
+        let lines = self.lines(&self.curves.regret, 1.0, false, true);
+        let subtitle = self.subtitle("band = 95 % interval (t)");
+        let mut chart = LineChart::decision_regret(&subtitle, self.progress(), lines);
+        chart.windows = self.windows();
+        chart
+    }
+
+    fn availability(&self) -> LineChart {
+        let lines = self.lines(&self.curves.available, 100.0, true, false);
+        let subtitle = self.subtitle("band = 95 % interval over seeds");
+        let mut chart = LineChart::availability(&subtitle, lines, self.windows(), GOAL);
+        chart.x_axis = self.progress();
+        chart
+    }
+
+    /// Panels of the models that have a quota; `None` if there is none.
+    fn token_use(&self) -> Option<SmallMultiples> {
+        let n_bins = self.curves.edges.len() as u64;
+        let mut panels = Vec::new();
+        for model in &self.manifest.models {
+            let mut lines = Vec::new();
+            for (colour, variant) in self.manifest.variants.iter().enumerate() {
+                let points: Vec<Point> = (0..n_bins)
+                    .filter_map(|bin| {
+                        let key =
+                            (self.block.name.clone(), variant.clone(), model.clone(), bin);
+                        let shares = &self.models.0.get(&key)?.used_share;
+                        let values: Vec<f64> = shares.iter().copied().flatten().collect();
+                        let mean = mean_over_seeds(&values, false)?.mean;
+                        Some(Point::exact(self.place(bin, true), 100.0 * mean))
+                    })
+                    .collect();
+                if !points.is_empty() {
+                    lines.push(Line { name: variant.clone(), colour, points });
+                }
+            }
+            if !lines.is_empty() {
+                panels.push(Panel { model: model.clone(), lines, windows: self.windows() });
+            }
+        }
+        if panels.is_empty() {
+            return None;
+        }
+        let mut chart = SmallMultiples::quota_use(&self.subtitle("as the provider counts"), panels);
+        chart.x_axis = self.progress();
+        Some(chart)
+    }
+
+    fn model_share(&self) -> BarChart {
+        let names = &self.manifest.models;
+        let models = names
+            .iter()
+            .enumerate()
+            .map(|(colour, name)| Model { name: name.clone(), colour })
+            .collect();
+        let bars = self
+            .manifest
+            .variants
+            .iter()
+            .map(|variant| {
+                let counts: Vec<f64> = names
+                    .iter()
+                    .map(|model| {
+                        let from = (self.block.name.clone(), variant.clone(), model.clone(), 0);
+                        let to = (from.0.clone(), from.1.clone(), from.2.clone(), u64::MAX);
+                        self.models.0.range(from..=to).map(|(_, sums)| sums.served).sum()
+                    })
+                    .collect();
+                Bar::from_counts(variant, &counts)
+            })
+            .collect();
+        let n = self.manifest.seeds.len();
+        let seeds = if n == 1 { "one seed".to_owned() } else { format!("all {n} seeds together") };
+        let what = match self.manifest.blocks.len() {
+            1 => format!("{}: tasks served, {seeds}", self.manifest.scenario),
+            _ => format!(
+                "{}, block {}: tasks served, {seeds}",
+                self.manifest.scenario, self.block.name
+            ),
+        };
+        BarChart::model_share(&what, models, bars)
+    }
+}

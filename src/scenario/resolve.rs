@@ -1,0 +1,327 @@
+//! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
+
+mod registry;
+mod stack;
+mod world;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::decode::decode;
+use super::layer::{self, Block as MergedBlock};
+use super::load::{Loaded, load};
+use super::problem::{Problems, Report};
+use super::resolved::{Block, Record, Resolved, Variant};
+use super::source::{Span, Spanned};
+use super::tree::{Node, Path as TreePath};
+use super::values::{FaultTime, Seeds};
+use super::written::{End as WrittenEnd, Name, Stack, Study, Time};
+use crate::calendar::instant_of;
+use crate::engine::End;
+use crate::units::{ModelId, SimTime};
+
+/// Reads and resolves a scenario file.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn read(path: &Path, allow_outside: bool) -> Result<Resolved, Report> {
+    let mut loaded = load(path, allow_outside)?;
+    let resolved = Resolver::new(&mut loaded).resolve(path);
+    match resolved {
+        Some(resolved) if loaded.problems.is_empty() => Ok(resolved),
+        _ => Err(loaded.problems.report(&loaded.sources)),
+    }
+}
+
+/// Reads a shipped registry: its facts, where its figures come from, and the assumed keys of each model.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn shipped_registry(name: &str) -> Result<registry::Declared, Report> {
+    registry::shipped(name)
+}
+
+/// What the parts of the resolver share.
+struct Resolver<'a> {
+    loaded: &'a mut Loaded,
+}
+
+/// The run's clock: start, zone and end.
+#[derive(Clone)]
+struct Clock {
+    start: Timestamp,
+    start_local: jiff::civil::DateTime,
+    zone: TimeZone,
+    end: End,
+}
+
+/// The models that may be named.
+struct Models {
+    names: Vec<String>,
+    /// Names of models that were written but are wrong, so that naming them is not wrong as well.
+    broken: Vec<String>,
+}
+
+impl Models {
+    fn id(&self, name: &Name, problems: &mut Problems) -> Option<ModelId> {
+        let found = self.names.iter().position(|known| *known == name.value);
+        if found.is_none() && !self.broken.contains(&name.value) {
+            let known = self.names.iter().map(String::as_str);
+            problems.add_unknown(name.span, "model", &name.value, known);
+        }
+        found.map(|at| ModelId(at as u16))
+    }
+
+    fn ids(&self, names: &[Name], problems: &mut Problems) -> Vec<ModelId> {
+        names.iter().filter_map(|name| self.id(name, problems)).collect()
+    }
+}
+
+impl<'a> Resolver<'a> {
+    fn new(loaded: &'a mut Loaded) -> Self {
+        Self { loaded }
+    }
+
+    fn problems(&mut self) -> &mut Problems {
+        &mut self.loaded.problems
+    }
+
+    /// Reports a required part of the file that is missing, unless it was there and wrong.
+    fn require(&mut self, missing: bool, key: &str, cure: &str) {
+        if missing && !self.loaded.dropped.touches(key) {
+            let message = format!("the scenario has no `{key}`");
+            self.problems().add_unplaced(message, cure);
+        }
+    }
+
+    fn resolve(mut self, path: &Path) -> Option<Resolved> {
+        let written = self.loaded.scenario.clone();
+        self.require(written.format.is_none(), "format", "write `format = 1` as its first line");
+        self.require(
+            written.question.as_ref().is_none_or(|q| q.trim().is_empty()),
+            "question",
+            "write what the study is to answer, such as `question = \"Which router survives the outage?\"`",
+        );
+        self.require(
+            written.time.is_none(),
+            "time",
+            "write a table `[time]` with `start`, `zone` and `end`",
+        );
+        let clock = written.time.as_ref().map(|time| self.clock(time));
+        let (registry, models) = self.registry(clock.as_ref());
+        let merged = layer::blocks(&self.loaded.tree);
+        let blocks: Vec<Option<Block>> = merged
+            .iter()
+            .map(|block| self.block(block, clock.as_ref(), registry.as_ref(), &models))
+            .collect();
+        self.different(merged.iter().filter_map(|b| b.name.as_ref()), "block");
+        let seeds: Vec<u64> = match &written.seeds {
+            Some(seeds) => seeds.iter().collect(),
+            None => (1..=20).collect(),
+        };
+        let variants = self.variants(&models, written.partial_counts, &seeds);
+        let reward = written.reward.as_ref().map(|r| r.resolved()).unwrap_or_default();
+        let clock = clock?;
+        let (registry, source, assumed) = registry?;
+        let time = written.time?;
+        let mut texts = self.loaded.sources.texts();
+        // A preset is read for every variant that has it.
+        let mut seen = Vec::new();
+        texts.retain(|text| !seen.contains(text) && { seen.push(text.clone()); true });
+        Some(Resolved {
+            name: path.file_stem()?.to_string_lossy().into_owned(),
+            question: written.question?,
+            texts,
+            start: clock.start,
+            start_local: time.start.to_string(),
+            zone_name: time.zone.name().to_owned(),
+            zone: clock.zone,
+            end: clock.end,
+            cut: time.cut,
+            warm_up: SimTime(time.warm_up.nanos()),
+            seeds,
+            reward,
+            registry: Arc::new(registry),
+            registry_source: source,
+            assumed,
+            blocks: blocks
+                .into_iter()
+                .enumerate()
+                .map(|(at, block)| {
+                    let question = written.blocks.get(at).and_then(|b| b.question.clone());
+                    block.map(|block| Block { question, ..block })
+                })
+                .collect::<Option<_>>()?,
+            variants: variants?,
+            record: Record {
+                attempts: written.record.attempts,
+                regret: written.record.regret,
+                bins: u32::try_from(written.record.bins.get()).ok()?,
+            },
+        })
+    }
+
+    fn clock(&mut self, time: &Time) -> Clock {
+        let zone = time.zone.rules().clone();
+        let start = instant_of(&zone, time.start.0);
+        let tree = &self.loaded.tree;
+        let span_of = |key: &str| tree.span_at(&TreePath::of(key));
+        let (warm_up, cut) = (span_of("time.warm_up"), span_of("time.cut"));
+        let end = match &time.end {
+            WrittenEnd::After(after) => End::At(SimTime(after.nanos())),
+            WrittenEnd::Tasks(n) => End::Tasks(n.get()),
+        };
+        match end {
+            End::At(end) if time.warm_up.nanos() >= end.0 => self.problems().add(
+                warm_up,
+                "the warm-up lasts as long as the run",
+                "make it shorter than `time.end`",
+            ),
+            End::Tasks(_) if time.warm_up.nanos() > 0 => self.problems().add(
+                warm_up,
+                "a run that ends by its number of tasks has no warm-up",
+                "write `end.after`, or leave the warm-up out",
+            ),
+            _ => {}
+        }
+        if matches!(end, End::Tasks(_)) && time.cut {
+            self.problems().add(
+                cut,
+                "a run that ends by its number of tasks cannot be cut",
+                "write `end.after`, or leave `cut` out",
+            );
+        }
+        Clock { start, start_local: time.start.0, zone, end }
+    }
+
+    /// Resolves a time of a fault to virtual time.
+    fn instant(&mut self, clock: &Clock, time: &FaultTime, span: Span) -> Option<SimTime> {
+        let local = match time {
+            FaultTime::After(after) => return Some(SimTime(after.nanos())),
+            FaultTime::OnFirstDay(time) => clock.start_local.date().to_datetime(*time),
+            FaultTime::At(local) => *local,
+        };
+        let nanos = instant_of(&clock.zone, local).as_nanosecond() - clock.start.as_nanosecond();
+        if nanos < 0 {
+            let message = format!("{local} lies before the start of the run, {}", clock.start_local);
+            self.problems().add(span, message, "write a later time, or start the run earlier");
+        }
+        u64::try_from(nanos).ok().map(SimTime)
+    }
+
+    fn block(
+        &mut self,
+        merged: &MergedBlock,
+        clock: Option<&Clock>,
+        registry: Option<&registry::Declared>,
+        models: &Models,
+    ) -> Option<Block> {
+        let study = decode::<Study>(&merged.tree, "", self.problems());
+        let dropped = study.dropped;
+        let study = study.value?;
+        if study.workload.is_none() && !dropped.touches("workload") {
+            let cure = "write a table such as `[workload.poisson]` with `rate_per_s = 0.5`";
+            self.problems().add_unplaced("the scenario has no `workload`", cure);
+        }
+        if study.task_types.is_empty() && !dropped.touches("task_types") {
+            let cure = "write at least one `[[task_types]]` table";
+            self.problems().add_unplaced("the scenario has no `task_types`", cure);
+        }
+        self.different(study.task_types.iter().map(|t| &t.name), "task type");
+        let (registry, _, _) = registry?;
+        let world = self.world(&study, &merged.tree, clock, registry, models);
+        let workload = self.workload(study.workload.as_ref()?);
+        let (workload, lengths) = workload?;
+        Some(Block {
+            name: merged.name.as_ref().map_or_else(|| "main".to_owned(), |name| name.value.clone()),
+            question: None,
+            world: Arc::new(world?),
+            workload,
+            lengths,
+        })
+    }
+
+    fn variants(
+        &mut self,
+        models: &Models,
+        partial_counts: bool,
+        seeds: &[u64],
+    ) -> Option<Vec<Variant>> {
+        let tree = self.loaded.tree.clone();
+        let base = tree.child("stack");
+        let written = self.loaded.scenario.variants.clone();
+        self.different(written.iter().map(|v| &v.name), "variant");
+        let nodes = tree.child("variants").map_or(&[][..], Node::items);
+        if written.is_empty() && !self.loaded.dropped.touches("variants") {
+            let stack = self.stack(base, None, models, partial_counts, seeds);
+            return stack.map(|stack| vec![Variant { name: "stack".to_owned(), ..stack }]);
+        }
+        let resolved: Vec<Option<Variant>> = nodes
+            .iter()
+            .map(|node| {
+                let name = node.child("name").map(Node::literal).unwrap_or_default();
+                let stack = self.stack(base, node.child("stack"), models, partial_counts, seeds)?;
+                Some(Variant { name: name.trim_matches('"').to_owned(), ..stack })
+            })
+            .collect();
+        let named = written.into_iter().map(|v| v.name.value);
+        let resolved: Option<Vec<Variant>> = resolved.into_iter().collect();
+        resolved.map(|list| {
+            list.into_iter().zip(named).map(|(v, name)| Variant { name, ..v }).collect()
+        })
+    }
+
+    /// One stack; its name is filled in by the caller.
+    fn stack(
+        &mut self,
+        base: Option<&Node>,
+        over: Option<&Node>,
+        models: &Models,
+        partial_counts: bool,
+        seeds: &[u64],
+    ) -> Option<Variant> {
+        let preset = self.preset(base, over);
+        let merged = layer::stack(preset.as_ref(), base, over);
+        let decoded = decode::<Stack>(&merged, "stack", self.problems());
+        let order_was_wrong = decoded.dropped.touches("order");
+        let stack = decoded.value?;
+        if stack.order.is_none() && !order_was_wrong {
+            let span = over.or(base).map(|node| node.span);
+            let cure = "write one, such as `order = \"random\"`, or `preset = \"stage4\"`";
+            match span {
+                Some(span) => self.problems().add(span, "the stack has no `order`", cure),
+                None => self.problems().add_unplaced("the stack has no `order`", cure),
+            }
+        }
+        let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
+        let rule = stack::resolve(&stack, models, partial_counts, reward, self.problems());
+        let (rule, selection) = rule?;
+        let best_fixed = selection.map(|written| self.selection(&written, &merged, seeds));
+        Some(Variant { name: String::new(), stack: Arc::new(rule), best_fixed })
+    }
+
+    fn selection(&mut self, written: &Seeds, stack: &Node, seeds: &[u64]) -> Vec<u64> {
+        let chosen: Vec<u64> = written.iter().collect();
+        if let Some(both) = chosen.iter().find(|seed| seeds.contains(seed)) {
+            let span = stack.span_at(&TreePath::of("order.best_fixed"));
+            let message = format!("seed {both} is both a selection seed and a reported one");
+            self.problems().add(span, message, "choose on other seeds than the study reports");
+        }
+        chosen
+    }
+
+    /// Reports names that occur twice.
+    fn different<'n>(&mut self, names: impl Iterator<Item = &'n Spanned<String>>, what: &str) {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in names {
+            if seen.contains(&name.value.as_str()) {
+                let message = format!("the {what} `{}` is written twice", name.value);
+                self.problems().add(name.span, message, "give each its own name");
+            }
+            seen.push(&name.value);
+        }
+    }
+}

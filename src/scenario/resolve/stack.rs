@@ -1,0 +1,186 @@
+//! A variant's stack: preset under base under variant, with names resolved.
+
+use super::{Models, Resolver};
+use crate::domain::Outcome;
+use crate::learners::{LearnerConfig, stage4_executor_rule, stage4_router_rule};
+use crate::reward::Reward;
+use crate::routing::StackRule;
+use crate::routing::breaker::{BreakerRule, Stage4Rule};
+use crate::routing::fallback::{Backoff, FallbackPlan, RetryPlan};
+use crate::routing::ledger::LedgerRule;
+use crate::routing::order::OrderRule;
+use crate::scenario::problem::{Problems, name_cure};
+use crate::scenario::shipped::{PRESETS, names_of, text_of};
+use crate::scenario::source::Spanned;
+use crate::scenario::tree::{Node, Value};
+use crate::scenario::values::Seeds;
+use crate::scenario::written::{
+    Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, Retry, RetryCause, RouterVariant,
+    Stack,
+};
+use crate::units::SimDuration;
+
+impl Resolver<'_> {
+    /// The preset that the variant names, or else the base stack.
+    pub(super) fn preset(&mut self, base: Option<&Node>, over: Option<&Node>) -> Option<Node> {
+        let node = over
+            .and_then(|node| node.child("preset"))
+            .or_else(|| base.and_then(|node| node.child("preset")))?;
+        // A preset that is not text is reported when the stack is read.
+        let Value::Text(name) = &node.value else { return None };
+        match text_of(&PRESETS, name) {
+            Some(text) => self.loaded.add_text::<Stack>(&format!("preset {name}"), None, text),
+            None => {
+                let name = Spanned { value: name.clone(), span: node.span };
+                let message = format!("there is no preset `{}`", name.value);
+                let cure = name_cure(&name.value, &names_of(&PRESETS));
+                self.problems().add(name.span, message, cure);
+                None
+            }
+        }
+    }
+}
+
+/// Resolves a stack; the seeds are those on which a best fixed model is still to be chosen.
+pub(super) fn resolve(
+    written: &Stack,
+    models: &Models,
+    partial_counts: bool,
+    reward: Option<Reward>,
+    problems: &mut Problems,
+) -> Option<(StackRule, Option<Seeds>)> {
+    let order = written.order.as_ref().map(|order| order_rule(order, written, models, problems));
+    let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
+    let fallback = fallback(written.fallback.as_ref(), models, problems);
+    let (order, selection) = order??;
+    Some((
+        StackRule {
+            order,
+            reward: written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default(),
+            refusal_reward: written.refusal_reward.map(|r| r.get()),
+            partial_counts,
+            order_sees_breaker: written.order_sees_breaker,
+            call_timeout: SimDuration(written.call_timeout.nanos()),
+            last_resort: last_resort.flatten(),
+            auth_recheck: SimDuration(written.auth_recheck.nanos()),
+            ledger: LedgerRule {
+                short_at_share: written.quota.short_at_share.get(),
+                learn_from_refusals: written.quota.learn_from_refusals,
+            },
+            retry: retry(&written.retry),
+            fallback,
+            breaker: match &written.breaker {
+                None | Some(Breaker::None {}) => BreakerRule::None,
+                Some(Breaker::Stage4(rule)) => BreakerRule::Stage4(Stage4Rule {
+                    failures_to_open: small(rule.failures_to_open.get()),
+                    open_for: SimDuration(rule.open_for.nanos()),
+                    successes_to_close: small(rule.successes_to_close.get()),
+                }),
+            },
+        },
+        selection,
+    ))
+}
+
+fn small(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn order_rule(
+    written: &Order,
+    stack: &Stack,
+    models: &Models,
+    problems: &mut Problems,
+) -> Option<(OrderRule, Option<Seeds>)> {
+    let learner = |config: LearnerConfig, keeps_short| OrderRule::Learner {
+        config,
+        scope: stack.learner_scope,
+        keeps_short,
+    };
+    let rule = match written {
+        Order::Stage4(stage4) => match stage4.variant {
+            RouterVariant::Router => {
+                learner(LearnerConfig::Stage4RouterRule(stage4_router_rule::Config {}), false)
+            }
+            RouterVariant::Executor => {
+                learner(LearnerConfig::Stage4ExecutorRule(stage4_executor_rule::Config {}), true)
+            }
+        },
+        Order::StaticOrder { models: names } => OrderRule::Static(models.ids(names, problems)),
+        Order::Always { model } => OrderRule::Static(vec![models.id(model, problems)?]),
+        Order::Random {} => OrderRule::Random,
+        Order::RoundRobin {} => OrderRule::RoundRobin,
+        Order::Weighted { weights } => {
+            let mut all = vec![0.0; models.names.len()];
+            for (name, weight) in &weights.entries {
+                if let Some(id) = models.id(name, problems) {
+                    all[id.index()] = weight.get();
+                }
+            }
+            if let Some((first, _)) = weights.entries.first()
+                && all.iter().all(|w| *w == 0.0)
+            {
+                problems.add(first.span, "all weights are 0", "give a model a weight above 0");
+            }
+            OrderRule::Weighted(all)
+        }
+        Order::Cheapest {} => OrderRule::Cheapest,
+        Order::Fastest {} => OrderRule::Fastest,
+        Order::Learner(config) => learner(config.clone(), false),
+        Order::InformedGreedy {} => OrderRule::InformedGreedy,
+        Order::BestFixed(best) => {
+            return Some((OrderRule::Static(Vec::new()), Some(best.selection_seeds.clone())));
+        }
+    };
+    Some((rule, None))
+}
+
+fn fallback(
+    written: Option<&Fallback>,
+    models: &Models,
+    problems: &mut Problems,
+) -> FallbackPlan {
+    match written {
+        None | Some(Fallback::None {}) => FallbackPlan::None,
+        Some(Fallback::Stage4(plan)) => {
+            let mut chain = |names: &Option<Vec<Name>>| {
+                names.as_ref().map(|names| models.ids(names, problems)).unwrap_or_default()
+            };
+            FallbackPlan::Stage4 {
+                order: [chain(&plan.L1), chain(&plan.L2), chain(&plan.L3), chain(&plan.L4)],
+                min_tokens_left: plan.min_tokens_left.get(),
+            }
+        }
+        Some(Fallback::Ranked(plan)) => FallbackPlan::Ranked {
+            max_fallbacks: plan.max_fallbacks.get().min(1000) as u16,
+        },
+    }
+}
+
+fn retry(written: &Retry) -> RetryPlan {
+    RetryPlan {
+        max_retries: written.max_retries.get().min(1000) as u16,
+        target: written.model,
+        on: written
+            .on
+            .iter()
+            .map(|cause| match cause {
+                RetryCause::RateLimited => Outcome::RateLimited,
+                RetryCause::ApiError => Outcome::ApiError,
+                RetryCause::Timeout => Outcome::Timeout,
+                RetryCause::Failure => Outcome::Failure,
+            })
+            .collect(),
+        honour_retry_after: written.honour_retry_after,
+        max_wait: SimDuration(written.max_wait.nanos()),
+        backoff: match &written.backoff {
+            WrittenBackoff::Fixed { delay } => Backoff::Fixed(SimDuration(delay.nanos())),
+            WrittenBackoff::Exponential(grows) => Backoff::Exponential {
+                first: SimDuration(grows.first.nanos()),
+                factor: grows.factor.get(),
+                jitter: grows.jitter.get(),
+                max: SimDuration(grows.max.nanos()),
+            },
+        },
+    }
+}

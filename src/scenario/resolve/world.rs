@@ -1,0 +1,329 @@
+//! The world of a block: truth, task types, faults and workload.
+
+use std::sync::Arc;
+
+use super::registry::{LATENCY_CURE, latency};
+use super::{Clock, Models, Resolver};
+use crate::registry::Registry;
+use crate::scenario::problem::Problems;
+use crate::scenario::source::Span;
+use crate::scenario::trace;
+use crate::scenario::tree::{Node, Path as TreePath};
+use crate::scenario::values::Level;
+use crate::scenario::written::{
+    Effect as WrittenEffect, Fault, ModelTruth, Study, TaskType as WrittenTaskType,
+    TokenDistribution, Workload,
+};
+use crate::sim::sample::LogNormal;
+use crate::units::{SimDuration, SimTime};
+use crate::world::expectation::Lengths;
+use crate::world::fault::{Effect, FaultSpec, Target};
+use crate::world::limits::Limits;
+use crate::world::workload::WorkloadSpec;
+use crate::world::{AccountSpec, ModelSpec, Spread, TaskType, Tokens, WorldSpec};
+
+/// Lengths that an expectation takes from a trace.
+const TRACED_LENGTHS: usize = 4096;
+
+impl Resolver<'_> {
+    pub(super) fn world(
+        &mut self,
+        study: &Study,
+        tree: &Node,
+        clock: Option<&Clock>,
+        registry: &Registry,
+        models: &Models,
+    ) -> Option<WorldSpec> {
+        let world = &study.world;
+        let mut accounts: Vec<AccountSpec> = registry
+            .accounts
+            .iter()
+            .map(|account| AccountSpec {
+                daily_tokens: account.daily_tokens,
+                reset_zone: account.reset_zone.clone(),
+            })
+            .collect();
+        for (name, truth) in &world.models.entries {
+            if let Some(id) = models.id(name, self.problems())
+                && let Some(tokens) = truth.daily_tokens
+            {
+                accounts[registry.models[id.index()].account].daily_tokens = Some(tokens.get());
+            }
+        }
+        let none = ModelTruth::default();
+        let specs = registry
+            .models
+            .iter()
+            .map(|model| {
+                let written =
+                    world.models.entries.iter().find(|(name, _)| name.value == model.name);
+                let truth = written.map_or(&none, |(_, truth)| truth);
+                let own = latency(truth.response_ms, truth.ttft_ms, truth.ms_per_output_token);
+                let own = own.unwrap_or_else(|reason| {
+                    let span = written.map_or(Span::default(), |(name, _)| name.span);
+                    self.problems().add(span, format!("`{}`: {reason}", model.name), LATENCY_CURE);
+                    None
+                });
+                ModelSpec {
+                    success: truth.success.map_or(model.success, |v| v.0.map(|p| p.get())),
+                    quality: truth.quality.map_or(model.quality, |v| v.0.map(|q| q.get())),
+                    latency: own.unwrap_or(model.latency),
+                    usd_per_mtok_input: truth
+                        .usd_per_mtok_input
+                        .map_or(model.usd_per_mtok_input, |v| v.get()),
+                    usd_per_mtok_output: truth
+                        .usd_per_mtok_output
+                        .map_or(model.usd_per_mtok_output, |v| v.get()),
+                    output_tokens_factor: truth.output_tokens_factor.map_or(1.0, |v| v.get()),
+                    key: model.key,
+                    account: model.account,
+                    limits: limits(truth, study),
+                }
+            })
+            .collect();
+        let task_types = study
+            .task_types
+            .iter()
+            .map(|task_type| self.task_type(task_type, world.difficulty_correlation.get()))
+            .collect();
+        let faults: Vec<Option<FaultSpec>> = study
+            .faults
+            .iter()
+            .enumerate()
+            .map(|(at, fault)| self.fault(at, fault, tree, clock, registry, models))
+            .collect();
+        Some(WorldSpec {
+            start: clock?.start,
+            models: specs,
+            accounts,
+            task_types,
+            spread: Spread {
+                success: world.spread.success.get(),
+                quality: world.spread.quality.get(),
+                latency: world.spread.latency.get(),
+            },
+            service: world.service,
+            latency_sigma: world.latency_sigma.get(),
+            quality_sd: world.quality_sd.get(),
+            partial_share: world.partial_share.get(),
+            api_error_share: world.api_error_share.get(),
+            error_time: SimDuration::from_millis_f64(world.error_ms.get()),
+            refusal_time: SimDuration::from_millis_f64(world.refusal_ms.get()),
+            faults: faults.into_iter().collect::<Option<_>>()?,
+        })
+    }
+
+    fn task_type(&mut self, written: &WrittenTaskType, correlation: f64) -> TaskType {
+        let span = written.name.span;
+        let steps: Vec<Level> = match (&written.level, &written.steps) {
+            (Some(level), None) => vec![*level],
+            (None, Some(steps)) if !steps.is_empty() && steps.len() <= 255 => steps.clone(),
+            _ => {
+                let message = format!(
+                    "the task type `{}` needs exactly one of `level` and `steps`",
+                    written.name.value
+                );
+                self.problems().add(span, message, "write `level = \"L1\"` or `steps = [\"L3\", \"L4\"]`");
+                vec![Level::L1]
+            }
+        };
+        let problems = self.problems();
+        TaskType {
+            name: written.name.value.clone(),
+            share: written.share.get(),
+            steps,
+            priority: written.priority,
+            input_tokens: tokens(&written.input_tokens, span, problems),
+            output_tokens: tokens(&written.output_tokens, span, problems),
+            deadline: written.deadline.map(|d| SimDuration(d.nanos())),
+            difficulty_correlation: written
+                .difficulty_correlation
+                .map_or(correlation, |rho| rho.get()),
+        }
+    }
+
+    fn fault(
+        &mut self,
+        at: usize,
+        written: &Fault,
+        tree: &Node,
+        clock: Option<&Clock>,
+        registry: &Registry,
+        models: &Models,
+    ) -> Option<FaultSpec> {
+        let span = |key: &str| tree.span_at(&TreePath::of(&format!("faults[{at}].{key}")));
+        let whole = tree
+            .child("faults")
+            .and_then(|faults| faults.items().get(at))
+            .map_or(Span::default(), |fault| fault.span);
+        let effect = effect(&written.effect, span("effect"), self.problems());
+        let target = self.target(written, whole, registry, models);
+        let clock = clock?;
+        let start = self.instant(clock, &written.start, span("start"));
+        let end = match &written.end {
+            Some(end) => self.instant(clock, end, span("end")),
+            None => Some(SimTime::NEVER),
+        };
+        let (start, end) = (start?, end?);
+        if end <= start {
+            let message = "the fault ends before it starts";
+            self.problems().add(span("end"), message, "write an end after its start");
+        }
+        let effect = effect?;
+        let name = written.name.as_ref().map_or(effect.name(), |name| &name.value).to_owned();
+        Some(FaultSpec {
+            name,
+            effect,
+            target: target?,
+            start,
+            end,
+            ramp: written.ramp.map_or(SimDuration::ZERO, |ramp| SimDuration(ramp.nanos())),
+            kills_in_flight: written.kills_in_flight,
+        })
+    }
+
+    fn target(
+        &mut self,
+        written: &Fault,
+        whole: Span,
+        registry: &Registry,
+        models: &Models,
+    ) -> Option<Target> {
+        let everything = written.everything == Some(true);
+        match (&written.models, &written.provider, &written.draw, everything) {
+            (Some(names), None, None, false) if !names.is_empty() => {
+                Some(Target::Models(models.ids(names, self.problems())))
+            }
+            (None, Some(provider), None, false) => {
+                let hit: Vec<_> = registry
+                    .ids()
+                    .filter(|m| registry.models[m.index()].provider == provider.value)
+                    .collect();
+                if hit.is_empty() {
+                    let mut known: Vec<&str> =
+                        registry.models.iter().map(|m| m.provider.as_str()).collect();
+                    known.sort_unstable();
+                    known.dedup();
+                    self.problems().add_unknown(provider.span, "provider", &provider.value, known);
+                    return None;
+                }
+                Some(Target::Models(hit))
+            }
+            (None, None, Some(n), false) => {
+                let n = n.get() as usize;
+                if n > registry.models.len() {
+                    let message =
+                        format!("`draw` takes {n} of {} models", registry.models.len());
+                    self.problems().add(whole, message, "draw no more models than there are");
+                }
+                Some(Target::Draw(n))
+            }
+            (None, None, None, true) => Some(Target::Models(registry.ids().collect())),
+            _ => {
+                let message = "the fault does not say whom it hits, or says it twice";
+                let cure = "write exactly one of `models`, `provider`, `draw` and `everything`";
+                self.problems().add(whole, message, cure);
+                None
+            }
+        }
+    }
+
+    pub(super) fn workload(&mut self, written: &Workload) -> Option<(WorkloadSpec, Lengths)> {
+        let spec = match written {
+            Workload::Poisson { rate_per_s } => {
+                WorkloadSpec::Poisson { rate_per_s: rate_per_s.get() }
+            }
+            Workload::FixedInterval { interval } => {
+                WorkloadSpec::FixedInterval { interval: SimDuration(interval.nanos().max(1)) }
+            }
+            Workload::ClosedLoop { in_flight, think } => WorkloadSpec::ClosedLoop {
+                in_flight: u32::try_from(in_flight.get()).unwrap_or(u32::MAX).min(1_000_000),
+                think: SimDuration(think.nanos()),
+            },
+            Workload::Trace { file, repeat } => {
+                let rows = self.loaded.path(file).and_then(|path| trace::read(&path));
+                match rows {
+                    Ok(rows) => {
+                        let lengths = traced(&rows);
+                        let spec =
+                            WorkloadSpec::Trace { rows: Arc::new(rows), repeat: *repeat };
+                        return Some((spec, lengths));
+                    }
+                    Err(refusal) => {
+                        self.problems().add(file.span, refusal.reason, refusal.cure);
+                        return None;
+                    }
+                }
+            }
+        };
+        Some((spec, Lengths::Drawn))
+    }
+}
+
+/// Pairs of lengths taken evenly from a trace in order of length.
+fn traced(rows: &[crate::world::workload::TraceRow]) -> Lengths {
+    let mut pairs: Vec<(u32, u32)> =
+        rows.iter().map(|row| (row.input_tokens, row.output_tokens)).collect();
+    pairs.sort_unstable_by_key(|(input, output)| (u64::from(*input) + u64::from(*output), *input));
+    let n = pairs.len().min(TRACED_LENGTHS);
+    Lengths::Traced((0..n).map(|k| pairs[(2 * k + 1) * pairs.len() / (2 * n)]).collect())
+}
+
+fn limits(truth: &ModelTruth, study: &Study) -> Limits {
+    let written = truth.limits(&study.world.limits);
+    Limits {
+        slots: written.slots.map(|n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        requests_per_minute: written.requests_per_minute.map(|n| n.get() as f64),
+        tokens_per_minute: written.tokens_per_minute.map(|n| n.get() as f64),
+        window: written.window.unwrap_or_default(),
+        quota_charged: written.quota_charged.unwrap_or_default(),
+        retry_after: written.retry_after.unwrap_or(true),
+    }
+}
+
+fn tokens(written: &TokenDistribution, span: Span, problems: &mut Problems) -> Tokens {
+    match written {
+        TokenDistribution::Constant(n) => Tokens::Constant(n.get() as f64),
+        TokenDistribution::Lognormal { mean, sigma } => {
+            Tokens::LogNormal(LogNormal::with_mean(mean.get(), sigma.get()))
+        }
+        TokenDistribution::Uniform { low, high } => {
+            if low > high {
+                let message = format!("tokens from {low} to {high} are none");
+                problems.add(span, message, "write `low` no larger than `high`");
+            }
+            Tokens::Uniform(low.get() as f64, high.get() as f64)
+        }
+    }
+}
+
+fn effect(written: &WrittenEffect, span: Span, problems: &mut Problems) -> Option<Effect> {
+    Some(match written {
+        WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
+        WrittenEffect::BrownOut { error_rate } => {
+            Effect::BrownOut { error_rate: error_rate.get() }
+        }
+        WrittenEffect::SlowDown { factor } => Effect::SlowDown { factor: factor.get() },
+        WrittenEffect::Quota { used_share: Some(share), limit_factor: None } => {
+            Effect::QuotaUsed { share: share.get() }
+        }
+        WrittenEffect::Quota { used_share: None, limit_factor: Some(factor) } => {
+            Effect::QuotaCut { factor: factor.get() }
+        }
+        WrittenEffect::Quota { .. } => {
+            let cure = "write exactly one of `used_share` and `limit_factor`";
+            problems.add(span, "a quota fault sets or cuts the quota, not both or neither", cure);
+            return None;
+        }
+        WrittenEffect::RateLimitStorm { refused_share, retry_after } => Effect::RateLimitStorm {
+            refused_share: refused_share.get(),
+            retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
+        },
+        WrittenEffect::QualityDrift { quality_points, success_factor } => Effect::QualityDrift {
+            quality_points: quality_points.get(),
+            success_factor: success_factor.get(),
+        },
+        WrittenEffect::PriceChange { factor } => Effect::PriceChange { factor: factor.get() },
+        WrittenEffect::KeyRevoked {} => Effect::KeyRevoked,
+    })
+}

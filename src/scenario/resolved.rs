@@ -1,0 +1,137 @@
+//! A scenario with all names resolved: what an experiment runs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::analysis::run::Bins;
+use crate::engine::{Cell, End};
+use crate::registry::Registry;
+use crate::reward::Reward;
+use crate::routing::StackRule;
+use crate::units::SimTime;
+use crate::world::WorldSpec;
+use crate::world::expectation::Lengths;
+use crate::world::workload::WorkloadSpec;
+
+/// A resolved scenario.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// Name: the file's stem.
+    pub name: String,
+    /// What the study is to answer.
+    pub question: String,
+    /// Every text that was read: name and content, the scenario first.
+    pub texts: Vec<(String, String)>,
+    /// The instant of virtual time zero.
+    pub start: Timestamp,
+    /// The start as written, in local time.
+    pub start_local: String,
+    /// The zone's name.
+    pub zone_name: String,
+    /// The zone.
+    pub zone: TimeZone,
+    /// When arrivals stop.
+    pub end: End,
+    /// Work in flight at the end is interrupted.
+    pub cut: bool,
+    /// First instant that counts.
+    pub warm_up: SimTime,
+    /// Seeds, in order.
+    pub seeds: Vec<u64>,
+    /// What results are measured in.
+    pub reward: Reward,
+    /// What the router believes.
+    pub registry: Arc<Registry>,
+    /// Where the registry's figures come from.
+    pub registry_source: String,
+    /// Models with keys whose figures are assumed.
+    pub assumed: Vec<(String, Vec<String>)>,
+    /// Worlds.
+    pub blocks: Vec<Block>,
+    /// Stacks.
+    pub variants: Vec<Variant>,
+    /// What is recorded.
+    pub record: Record,
+}
+
+/// One world.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Name.
+    pub name: String,
+    /// What this block is to answer, if it has a question of its own.
+    pub question: Option<String>,
+    /// The truth.
+    pub world: Arc<WorldSpec>,
+    /// Arrivals.
+    pub workload: WorkloadSpec,
+    /// Where expectations take lengths from.
+    pub lengths: Lengths,
+}
+
+/// One stack.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Name.
+    pub name: String,
+    /// The stack.
+    pub stack: Arc<StackRule>,
+    /// Its model is first to be chosen as the best fixed one on these seeds.
+    pub best_fixed: Option<Vec<u64>>,
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// The table of attempts is written.
+    pub attempts: bool,
+    /// Decision regret is measured.
+    pub regret: bool,
+    /// Points of a curve.
+    pub bins: u32,
+}
+
+impl Resolved {
+    /// The cell of a block with a stack.
+    #[must_use]
+    pub fn cell(&self, block: &Block, stack: &Arc<StackRule>) -> Cell {
+        Cell {
+            world: Arc::clone(&block.world),
+            workload: block.workload.clone(),
+            lengths: block.lengths.clone(),
+            zone: self.zone.clone(),
+            end: self.end,
+            cut: self.cut,
+            registry: Arc::clone(&self.registry),
+            stack: Arc::clone(stack),
+            reward: self.reward,
+            regret: self.record.regret,
+        }
+    }
+
+    /// The points of its curves: no more than there are tasks.
+    #[must_use]
+    pub fn bins(&self) -> Bins {
+        match self.end {
+            End::At(to) => Bins::Time { from: self.warm_up, to, n: self.record.bins },
+            End::Tasks(to) => {
+                let n = u64::from(self.record.bins).min(to) as u32;
+                Bins::Tasks { from: 0, to, n }
+            }
+        }
+    }
+
+    /// When faults last in a block, within the run.
+    #[must_use]
+    pub fn fault_windows(&self, block: &Block) -> Vec<(SimTime, SimTime)> {
+        block.world.faults.iter().map(|fault| (fault.start, fault.end)).collect()
+    }
+
+    /// Names of the models, by id.
+    #[must_use]
+    pub fn model_names(&self) -> Vec<String> {
+        self.registry.models.iter().map(|m| m.name.clone()).collect()
+    }
+}
