@@ -241,11 +241,7 @@ fn select(
     (always(best), selection)
 }
 
-fn write_summary(
-    scenario: &Resolved,
-    folder: &Path,
-    ended: &[Ended],
-) -> Result<(), ResultsError> {
+fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<(), ResultsError> {
     let values: Vec<Vec<Value>> = ended.iter().map(|run| run.values.clone()).collect();
     let n_seeds = scenario.seeds.len();
     let mut rows = Summary::default();

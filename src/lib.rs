@@ -1,20 +1,41 @@
 //! reflexarc: a deterministic simulator of LLM routing stacks.
+//!
+//! The modules below are the layers, bottom-up: a module may use only those listed above its own line.
+//! `ARCHITECTURE.md` shows them, `tests/architecture.rs` holds the code to them.
 
-pub mod analysis;
+// Numbers with limits, as they may be written in a scenario.
 pub mod bounded;
-pub mod calendar;
-pub mod domain;
-pub mod engine;
-pub mod learners;
-pub mod math;
-pub mod registry;
-pub mod experiment;
-pub mod report;
-pub mod cli;
-pub mod results;
-pub mod reward;
-pub mod routing;
-pub mod scenario;
-pub mod sim;
+// Virtual time, levels, ids.
 pub mod units;
+// The one door to transcendental functions.
+pub mod math;
+// The field's nouns as plain data.
+pub mod domain;
+// Local time and daily resets in any IANA zone.
+pub mod calendar;
+// What is declared of every model.
+pub mod registry;
+// What an answer is worth.
+pub mod reward;
+// Event queue, keyed random streams, samplers.
+pub mod sim;
+// Learning algorithms, one file each.
+pub mod learners;
+// The routing stack: belief.
+pub mod routing;
+// Providers, limits, faults, workloads: truth.
 pub mod world;
+// The loop: one stack in one world for one seed.
+pub mod engine;
+// Records in, numbers out.
+pub mod analysis;
+// Tables, Parquet, manifest.
+pub mod results;
+// Scenario files: as written, then resolved.
+pub mod scenario;
+// The grid of blocks, variants and seeds.
+pub mod experiment;
+// Charts and texts from results alone.
+pub mod report;
+// The command line.
+pub mod cli;

@@ -18,9 +18,9 @@ impl Files {
     fn new(test: &str, files: &[(&str, &str)]) -> Self {
         let name = format!("reflexarc-{}-{test}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).expect("a temporary folder");
         for (name, text) in files {
-            fs::write(folder.join(name), text).unwrap();
+            fs::write(folder.join(name), text).expect("a written file");
         }
         Self { folder }
     }
@@ -402,7 +402,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit as u64).unwrap()
+        usize::try_from(self.0 % limit as u64).expect("it is there")
     }
 }
 

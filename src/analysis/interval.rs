@@ -46,6 +46,27 @@ pub fn mean_over_seeds(values: &[f64], is_proportion: bool) -> Option<Estimate> 
     Some(Estimate { n, mean, sd, low, high })
 }
 
+/// Two-sided 95 % interval of a proportion of which `k` of `n` were seen (Clopper and Pearson 1934).
+#[must_use]
+pub fn binomial_interval(k: u64, n: u64) -> (f64, f64) {
+    let (k, n) = (k as f64, n as f64);
+    let quantile = |a: f64, b: f64, p: f64| {
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..100 {
+            let middle = 0.5 * (low + high);
+            if beta_cdf(a, b, middle) < p {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        0.5 * (low + high)
+    };
+    let low = if k == 0.0 { 0.0 } else { quantile(k, n - k + 1.0, 0.025) };
+    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 0.975) };
+    (low, high)
+}
+
 /// Quantile of Student's t distribution with `df` degrees of freedom, by bisection of its distribution function.
 #[must_use]
 pub fn t_quantile(p: f64, df: f64) -> f64 {
@@ -79,7 +100,7 @@ pub fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }
-    let ln_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
+    let ln_front = math::ln_gamma(a + b) - math::ln_gamma(a) - math::ln_gamma(b)
         + a * math::ln(x)
         + b * math::ln(1.0 - x);
     let front = math::exp(ln_front);
@@ -126,6 +147,15 @@ mod tests {
             assert!((t_quantile(0.975, df) - expected).abs() < 5e-4, "{df} degrees of freedom");
         }
         assert!((t_quantile(0.025, 9.0) + 2.262).abs() < 5e-4);
+    }
+
+    #[test]
+    fn binomial_intervals_match_published_values() {
+        // Clopper-Pearson for 8 of 10 and for 0 of 30, 95 %.
+        let (low, high) = binomial_interval(8, 10);
+        assert!((low - 0.443_90).abs() < 1e-4 && (high - 0.974_79).abs() < 1e-4, "{low} {high}");
+        let (low, high) = binomial_interval(0, 30);
+        assert!(low == 0.0 && (high - 0.115_70).abs() < 1e-4, "{high}");
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::{Stop, print};
+use crate::analysis::measure::MEASURES;
 use crate::learners::{CARDS, LearnerConfig};
 use crate::registry::Latency;
+use crate::results::schema::TABLES;
 use crate::scenario::written::{Breaker, Effect, Order, Workload};
 use crate::scenario::{self, closest, schema};
 use crate::units::Level;
@@ -27,6 +29,10 @@ pub(super) enum What {
     Faults,
     /// Scenarios in the folder `scenarios`
     Scenarios,
+    /// Tables of a result, with their columns
+    Tables,
+    /// Measures of a run
+    Measures,
 }
 
 /// Prints the list, or the description of `name`.
@@ -39,6 +45,8 @@ pub(super) fn print_list(what: What, name: Option<&str>) -> Result<(), Stop> {
         What::Workloads => kinds::<Workload>(),
         What::Faults => kinds::<Effect>(),
         What::Scenarios => scenarios(Path::new("scenarios"))?,
+        What::Tables => tables(),
+        What::Measures => measures(),
     };
     let Some(name) = name else {
         let width = entries.iter().map(|e| e.name.chars().count()).max().unwrap_or(0);
@@ -86,6 +94,32 @@ fn learners() -> Vec<Entry> {
                 card.summary, card.formula, card.source, card.fails
             );
             Entry { name: (*name).to_owned(), line: card.summary.to_owned(), full }
+        })
+        .collect()
+}
+
+fn tables() -> Vec<Entry> {
+    TABLES
+        .iter()
+        .map(|table| {
+            let columns = table.columns.iter().map(|column| {
+                let null = if column.nullable { ", or null" } else { "" };
+                let kind = column.kind.name();
+                format!("  {} ({kind}{null})\n      {}\n", column.name, column.doc)
+            });
+            let full = format!("{}: {}\n{}", table.name, table.doc, columns.collect::<String>());
+            Entry { name: table.name.to_owned(), line: table.doc.to_owned(), full }
+        })
+        .collect()
+}
+
+fn measures() -> Vec<Entry> {
+    MEASURES
+        .iter()
+        .map(|measure| Entry {
+            name: measure.name.to_owned(),
+            line: format!("{} ({})", measure.doc, measure.unit),
+            full: format!("{} ({}): {}\n", measure.name, measure.unit, measure.doc),
         })
         .collect()
 }
@@ -158,7 +192,11 @@ fn scenarios(folder: &Path) -> Result<Vec<Entry>, Stop> {
             }
             Err(report) => {
                 let n = report.count();
-                Entry { name, line: format!("({n} mistakes: see `check`)"), full: report.to_string() }
+                Entry {
+                    name,
+                    line: format!("({n} mistakes: see `check`)"),
+                    full: report.to_string(),
+                }
             }
         }
     });

@@ -132,8 +132,7 @@ fn check(paths: &[PathBuf], allow_outside: bool) -> Result<(), Stop> {
     for path in paths {
         match scenario::read(path, allow_outside) {
             Ok(resolved) => {
-                let runs =
-                    resolved.blocks.len() * resolved.variants.len() * resolved.seeds.len();
+                let runs = resolved.blocks.len() * resolved.variants.len() * resolved.seeds.len();
                 print(&format!(
                     "{}: ok, {} variants x {} seeds x {} blocks = {runs} runs\n",
                     path.display(),

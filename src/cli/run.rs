@@ -9,9 +9,9 @@ use super::{Stop, complain, parse_seeds, print, said};
 use crate::experiment;
 use crate::report;
 use crate::results::folder::Staging;
+use crate::scenario;
 use crate::scenario::resolved::Resolved;
 use crate::scenario::values::Seeds;
-use crate::scenario::{self};
 
 /// Where results go unless said otherwise.
 const RESULTS: &str = "results";
@@ -70,16 +70,12 @@ impl Run {
     }
 
     fn read(&self, path: &Path) -> Result<Resolved, String> {
-        let mut study =
-            scenario::read(path, self.allow_outside).map_err(|report| said(&report))?;
+        let mut study = scenario::read(path, self.allow_outside).map_err(|report| said(&report))?;
         if let Some(seeds) = &self.seeds {
             study.seeds = seeds.iter().collect();
             for variant in &study.variants {
-                let both = variant
-                    .best_fixed
-                    .iter()
-                    .flatten()
-                    .find(|seed| study.seeds.contains(seed));
+                let both =
+                    variant.best_fixed.iter().flatten().find(|seed| study.seeds.contains(seed));
                 if let Some(both) = both {
                     return Err(format!(
                         "error: --seeds holds {both}, a selection seed of the variant {}; report on other seeds",
@@ -92,8 +88,7 @@ impl Run {
     }
 
     fn run_one(&self, study: &Resolved) -> Result<(), Stop> {
-        let place =
-            self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name));
+        let place = self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name));
         let stop = |error: &dyn std::fmt::Display| Stop::failed(format!("error: {error}"));
         let staging = Staging::beside(&place).map_err(|e| stop(&e))?;
         if !self.quiet {

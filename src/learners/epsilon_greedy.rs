@@ -12,7 +12,7 @@ use crate::sim::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Probability of a uniformly random eligible model. Default 0.1.
+    /// Probability of a uniformly random eligible model.
     pub epsilon: Probability,
 }
 

@@ -12,15 +12,15 @@ use crate::sim::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Step size of an update. Default 0.1.
+    /// Step size of an update.
     pub learning_rate: Probability,
-    /// Weight of the next state's value. Default 0.95.
+    /// Weight of the next state's value.
     pub discount: Probability,
-    /// First probability of a random model. Default 0.1.
+    /// First probability of a random model.
     pub epsilon: Probability,
-    /// Factor on epsilon after every result. Default 0.995.
+    /// Factor on epsilon after every result.
     pub epsilon_decay: Probability,
-    /// Lowest epsilon. Default 0.01.
+    /// Lowest epsilon.
     pub epsilon_floor: Probability,
 }
 

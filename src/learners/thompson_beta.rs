@@ -14,9 +14,9 @@ use crate::sim::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Prior successes of every model. Default 1.
+    /// Prior successes of every model.
     pub prior_successes: Positive,
-    /// Prior failures of every model. Default 1.
+    /// Prior failures of every model.
     pub prior_failures: Positive,
 }
 

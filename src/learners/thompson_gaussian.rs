@@ -13,7 +13,7 @@ use crate::sim::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Assumed standard deviation of one reward. Default 1, the theory's for rewards in 0..1; smaller explores less.
+    /// Assumed standard deviation of one reward. 1 is the theory's for rewards in 0..1; smaller explores less.
     pub sigma: NonNegative,
 }
 

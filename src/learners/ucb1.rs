@@ -13,7 +13,7 @@ use crate::sim::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Width of the bound: the index is mean + sqrt(c ln n / plays). 2 is the theory's, 0.5 the practical one. Default 2.
+    /// Width of the bound: the index is mean + sqrt(c ln n / plays). 2 is the theory's, 0.5 the practical one.
     pub c: NonNegative,
 }
 

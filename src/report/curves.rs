@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::analysis::interval::mean_over_seeds;
+use crate::analysis::interval::{binomial_interval, mean_over_seeds};
 use crate::report::ReportError;
 use crate::report::charts::{
     Axis, Bar, BarChart, ChartError, Line, LineChart, Model, Panel, Point, Rendered,
@@ -67,6 +67,8 @@ struct CurveTable {
     efficiency: ByBin,
     regret: ByBin,
     available: ByBin,
+    /// Tasks answered in time, and all tasks, over all seeds.
+    counts: BTreeMap<(String, String, u64), (f64, f64)>,
     /// Both edges of each bin: seconds or tasks.
     edges: BTreeMap<u64, (f64, f64)>,
 }
@@ -87,6 +89,7 @@ impl CurveTable {
             efficiency: ByBin::new(),
             regret: ByBin::new(),
             available: ByBin::new(),
+            counts: BTreeMap::new(),
             edges: BTreeMap::new(),
         };
         for at in (0..block.len()).filter(|at| level[*at] == "all") {
@@ -95,6 +98,9 @@ impl CurveTable {
             let from = edges[0][at].or(edges[2][at]).unwrap_or(0.0);
             let to = edges[1][at].or(edges[3][at]).unwrap_or(0.0);
             table.edges.insert(bin, (from, to));
+            let counts = table.counts.entry(key.clone()).or_default();
+            counts.0 += in_time[at].unwrap_or(0.0);
+            counts.1 += tasks[at].unwrap_or(0.0);
             let share = match (in_time[at], tasks[at]) {
                 (Some(in_time), Some(tasks)) if tasks > 0.0 => Some(in_time / tasks),
                 _ => None,
@@ -186,8 +192,7 @@ impl View<'_> {
         let mut windows: Vec<Window> = Vec::new();
         for fault in &self.block.faults {
             let (from, to) = (fault.from_s / 3600.0, fault.to_s.unwrap_or(end).min(end) / 3600.0);
-            let same =
-                |w: &Window| (w.from - from).abs() < 1e-9 && w.label == fault.name;
+            let same = |w: &Window| (w.from - from).abs() < 1e-9 && w.label == fault.name;
             if from < to && !windows.iter().any(same) {
                 windows.push(Window { label: fault.name.clone(), from, to });
             }
@@ -238,8 +243,21 @@ impl View<'_> {
     }
 
     fn availability(&self) -> LineChart {
-        let lines = self.lines(&self.curves.available, 100.0, true, false);
-        let subtitle = self.subtitle("band = 95 % interval over seeds");
+        let mut lines = self.lines(&self.curves.available, 100.0, true, false);
+        for line in &mut lines {
+            let bins = (0..self.curves.edges.len() as u64).filter_map(|bin| {
+                let key = (self.block.name.clone(), line.name.clone(), bin);
+                self.curves.counts.get(&key).filter(|(_, tasks)| *tasks > 0.0)
+            });
+            // Where all seeds agree, they say nothing of their spread: the tasks of all seeds together bound it.
+            for (point, (in_time, tasks)) in line.points.iter_mut().zip(bins) {
+                if *in_time == *tasks || *in_time == 0.0 {
+                    let (low, high) = binomial_interval(*in_time as u64, *tasks as u64);
+                    (point.low, point.high) = (100.0 * low, 100.0 * high);
+                }
+            }
+        }
+        let subtitle = self.subtitle("band = 95 % interval (t; binomial where all seeds agree)");
         let mut chart = LineChart::availability(&subtitle, lines, self.windows(), GOAL);
         chart.x_axis = self.progress();
         chart
@@ -254,8 +272,7 @@ impl View<'_> {
             for (colour, variant) in self.manifest.variants.iter().enumerate() {
                 let points: Vec<Point> = (0..n_bins)
                     .filter_map(|bin| {
-                        let key =
-                            (self.block.name.clone(), variant.clone(), model.clone(), bin);
+                        let key = (self.block.name.clone(), variant.clone(), model.clone(), bin);
                         let shares = &self.models.0.get(&key)?.used_share;
                         let values: Vec<f64> = shares.iter().copied().flatten().collect();
                         let mean = mean_over_seeds(&values, false)?.mean;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::analysis::measure::{self, MEASURES, Measure};
+use crate::math;
 use crate::report::CHARTS;
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
@@ -94,7 +95,7 @@ fn rounded(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = math::log10(value.abs()).floor() as i32;
     let decimals = (digits as i32 - 1 - magnitude).clamp(0, 12) as usize;
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
@@ -136,7 +137,12 @@ fn heading(measure: Measure) -> String {
     format!("{}, {unit}", measure.name)
 }
 
-fn main_table(entries: &Entries, manifest: &Manifest, block: &BlockEntry, window: &str) -> TextTable {
+fn main_table(
+    entries: &Entries,
+    manifest: &Manifest,
+    block: &BlockEntry,
+    window: &str,
+) -> TextTable {
     let measures: Vec<Measure> = MAIN
         .into_iter()
         .filter(|m| {
@@ -151,9 +157,11 @@ fn main_table(entries: &Entries, manifest: &Manifest, block: &BlockEntry, window
     let mut table = TextTable::new(header);
     for variant in &manifest.variants {
         let mut row = vec![variant.clone()];
-        row.extend(measures.iter().map(|m| {
-            with_interval(entries.get(&block.name, variant, "all", window, *m), *m)
-        }));
+        row.extend(
+            measures
+                .iter()
+                .map(|m| with_interval(entries.get(&block.name, variant, "all", window, *m), *m)),
+        );
         table.push(row);
     }
     table
@@ -212,12 +220,9 @@ fn difference_table(
         row.extend(measures.iter().map(|m| {
             match entries.get(&block.name, variant, "all", "run", *m).and_then(|e| e.difference) {
                 None => "-".to_owned(),
-                Some((mean, low, high)) => format!(
-                    "{} [{}, {}]",
-                    signed(mean, *m),
-                    signed(low, *m),
-                    signed(high, *m)
-                ),
+                Some((mean, low, high)) => {
+                    format!("{} [{}, {}]", signed(mean, *m), signed(low, *m), signed(high, *m))
+                }
             }
         }));
         table.push(row);
@@ -248,6 +253,10 @@ pub fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsErro
         put(&mut text, &format!("\n{title}{}\n\n", seeds_text(manifest)));
         put(&mut text, &main_table(&entries, manifest, block, "run").console());
         for (window, measure, title) in level_views(block) {
+            // How often the plan merely named a target is left to the written summary.
+            if measure == measure::FALLBACK_SELECTION_RATE {
+                continue;
+            }
             if let Some(table) = level_table(&entries, manifest, block, window, measure) {
                 put(&mut text, &format!("\n{title}\n\n{}", table.console()));
             }
@@ -262,7 +271,11 @@ fn level_views(block: &BlockEntry) -> Vec<(&'static str, Measure, &'static str)>
         return vec![("run", measure::AVAILABILITY, "availability by level")];
     }
     vec![
-        ("faults", measure::AVAILABILITY, "availability by level, tasks arriving while a fault lasts"),
+        (
+            "faults",
+            measure::AVAILABILITY,
+            "availability by level, tasks arriving while a fault lasts",
+        ),
         (
             "faults",
             measure::FALLBACK_SERVED_RATE,
@@ -293,13 +306,16 @@ pub(super) fn markdown(
         (_, Some(n)) => format!("{n} tasks"),
         _ => String::new(),
     };
-    line(&mut text, format_args!(
-        "{length} from {} in {}, {}. Reward: `{}`.",
-        manifest.start,
-        manifest.zone,
-        seeds_text(manifest),
-        manifest.reward
-    ));
+    line(
+        &mut text,
+        format_args!(
+            "{length} from {} in {}, {}. Reward: `{}`.",
+            manifest.start,
+            manifest.zone,
+            seeds_text(manifest),
+            manifest.reward
+        ),
+    );
     for block in &manifest.blocks {
         if manifest.blocks.len() > 1 {
             line(&mut text, format_args!("\n## Block {}", block.name));
@@ -354,23 +370,29 @@ fn faults(text: &mut String, block: &BlockEntry) {
             Some(to) => format!("{} h", rounded(to / 3600.0, 4)),
             None => "the end".to_owned(),
         };
-        line(text, format_args!(
-            "- {} ({}) from {} h to {until}: {whom}",
-            fault.name,
-            fault.effect,
-            rounded(fault.from_s / 3600.0, 4)
-        ));
+        line(
+            text,
+            format_args!(
+                "- {} ({}) from {} h to {until}: {whom}",
+                fault.name,
+                fault.effect,
+                rounded(fault.from_s / 3600.0, 4)
+            ),
+        );
     }
 }
 
 fn selections(text: &mut String, manifest: &Manifest, block: &BlockEntry) {
     for selection in manifest.selections.iter().filter(|s| s.block == block.name) {
-        line(text, format_args!(
-            "\n`{}` is always {} first: the highest mean reward on {} selection seeds, none of them reported here.",
-            selection.variant,
-            selection.model,
-            selection.seeds.len()
-        ));
+        line(
+            text,
+            format_args!(
+                "\n`{}` is always {} first: the highest mean reward on {} selection seeds, none of them reported here.",
+                selection.variant,
+                selection.model,
+                selection.seeds.len()
+            ),
+        );
     }
 }
 
@@ -396,12 +418,15 @@ fn meanings(text: &mut String, manifest: &Manifest) {
     if !assumed.is_empty() {
         line(text, format_args!("\nAssumed, not measured: {}.", assumed.join("; ")));
     }
-    line(text, format_args!(
-        "\nreflexarc {}, scenario SHA-256 {}, time-zone database {}.",
-        manifest.reflexarc_version,
-        manifest.texts.first().map_or("", |text| &text.sha256),
-        manifest.time_zone_database
-    ));
+    line(
+        text,
+        format_args!(
+            "\nreflexarc {}, scenario SHA-256 {}, time-zone database {}.",
+            manifest.reflexarc_version,
+            manifest.texts.first().map_or("", |text| &text.sha256),
+            manifest.time_zone_database
+        ),
+    );
 }
 
 #[cfg(test)]

@@ -27,9 +27,11 @@ impl TextTable {
                 .iter()
                 .zip(&widths)
                 .enumerate()
-                .map(|(c, (cell, width))| {
-                    if c == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                })
+                .map(
+                    |(c, (cell, width))| {
+                        if c == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                    },
+                )
                 .collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');

@@ -199,7 +199,7 @@ impl Rows {
     /// # Errors
     /// If there is no such column.
     pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, ResultsError> {
-        self.column(name, |c| numbers(c))
+        self.column(name, numbers)
     }
 }
 

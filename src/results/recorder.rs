@@ -176,6 +176,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         recorder
     }
 
+    /// The last nanosecond of a bin: a quota that resets at its end is still full then.
     fn end_of_bin(&self, bin: usize) -> SimTime {
         if bin >= self.bins.len() {
             return SimTime::NEVER;
@@ -183,7 +184,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         match self.bins {
             Bins::Time { from, to, n } => {
                 let span = u128::from(to.0 - from.0) * (bin as u128 + 1) / u128::from(n);
-                SimTime(from.0 + span as u64)
+                SimTime(from.0 + (span as u64).max(1) - 1)
             }
             Bins::Tasks { .. } => SimTime::NEVER,
         }

@@ -229,11 +229,11 @@ table! {
         tokens: u64,
         /// Billed cost of those calls.
         cost_usd: f64,
-        /// Tokens of its account used since the reset, as the provider counts them, at the end of the span.
+        /// Tokens of its account used since the reset, as the provider counts them, in the last instant of the span.
         quota_used_tokens: u64,
         /// The account's daily limit then; null if unlimited.
         quota_limit_tokens: Option<u64>,
-        /// Tokens used as the router believes, at the end of the span.
+        /// Tokens used as the router believes, in that instant.
         quota_believed_tokens: u64,
     }
 }

@@ -21,6 +21,7 @@ use super::values::{FaultTime, Seeds};
 use super::written::{End as WrittenEnd, Name, Stack, Study, Time};
 use crate::calendar::instant_of;
 use crate::engine::End;
+use crate::registry::Registry;
 use crate::units::{ModelId, SimTime};
 
 /// Reads and resolves a scenario file.
@@ -36,11 +37,14 @@ pub fn read(path: &Path, allow_outside: bool) -> Result<Resolved, Report> {
     }
 }
 
+/// A registry, where its figures come from, and which keys of which model are assumed.
+pub type Declared = (Registry, String, Vec<(String, Vec<String>)>);
+
 /// Reads a shipped registry: its facts, where its figures come from, and the assumed keys of each model.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn shipped_registry(name: &str) -> Result<registry::Declared, Report> {
+pub fn shipped_registry(name: &str) -> Result<Declared, Report> {
     registry::shipped(name)
 }
 
@@ -130,7 +134,12 @@ impl<'a> Resolver<'a> {
         let mut texts = self.loaded.sources.texts();
         // A preset is read for every variant that has it.
         let mut seen = Vec::new();
-        texts.retain(|text| !seen.contains(text) && { seen.push(text.clone()); true });
+        texts.retain(|text| {
+            !seen.contains(text) && {
+                seen.push(text.clone());
+                true
+            }
+        });
         Some(Resolved {
             name: path.file_stem()?.to_string_lossy().into_owned(),
             question: written.question?,
@@ -206,7 +215,8 @@ impl<'a> Resolver<'a> {
         };
         let nanos = instant_of(&clock.zone, local).as_nanosecond() - clock.start.as_nanosecond();
         if nanos < 0 {
-            let message = format!("{local} lies before the start of the run, {}", clock.start_local);
+            let message =
+                format!("{local} lies before the start of the run, {}", clock.start_local);
             self.problems().add(span, message, "write a later time, or start the run earlier");
         }
         u64::try_from(nanos).ok().map(SimTime)
@@ -216,7 +226,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         merged: &MergedBlock,
         clock: Option<&Clock>,
-        registry: Option<&registry::Declared>,
+        registry: Option<&Declared>,
         models: &Models,
     ) -> Option<Block> {
         let study = decode::<Study>(&merged.tree, "", self.problems());

@@ -8,13 +8,13 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::workload::TraceRow;
 
 /// The columns of a trace.
-pub const COLUMNS: [&str; 3] = ["arrived_s", "input_tokens", "output_tokens"];
+pub(super) const COLUMNS: [&str; 3] = ["arrived_s", "input_tokens", "output_tokens"];
 
 /// Reads a trace whole.
 ///
 /// # Errors
 /// If the file cannot be read, lacks a column, has no row, a value that is impossible, or arrivals out of order.
-pub fn read(path: &Path) -> Result<Vec<TraceRow>, Refusal> {
+pub(super) fn read(path: &Path) -> Result<Vec<TraceRow>, Refusal> {
     let is_parquet = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
     let rows = if is_parquet { from_parquet(path)? } else { from_csv(path)? };
     if rows.is_empty() {
@@ -43,12 +43,13 @@ fn from_parquet(path: &Path) -> Result<Vec<TraceRow>, Refusal> {
 fn from_csv(path: &Path) -> Result<Vec<TraceRow>, Refusal> {
     let broken = |cause: &dyn std::fmt::Display| {
         let reason = format!("the trace {} cannot be read: {cause}", path.display());
-        Refusal::new(reason, "write it as CSV with the columns arrived_s,input_tokens,output_tokens")
+        Refusal::new(
+            reason,
+            "write it as CSV with the columns arrived_s,input_tokens,output_tokens",
+        )
     };
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .map_err(|e| broken(&e))?;
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| broken(&e))?;
     let header = reader.headers().map_err(|e| broken(&e))?.clone();
     let mut places = [0; 3];
     for (place, name) in places.iter_mut().zip(COLUMNS) {
@@ -117,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_csv_is_read_with_any_order_of_columns_line_ends_and_a_mark() {
-        let rows = of_csv("\u{feff}output_tokens,arrived_s,x,input_tokens\r\n7,0.5,a,3\r\n8,0.5,b,4\r\n");
+        let rows =
+            of_csv("\u{feff}output_tokens,arrived_s,x,input_tokens\r\n7,0.5,a,3\r\n8,0.5,b,4\r\n");
         let rows = rows.expect("good");
         assert_eq!(rows[1].arrived, SimTime(500_000_000));
         assert_eq!((rows[0].input_tokens, rows[1].output_tokens), (3, 8));

@@ -1,6 +1,7 @@
 //! Axes: what they show and where their ticks stand.
 
 use super::number::{decimal, superscript, write_ticks};
+use crate::math;
 
 /// What one axis of a chart shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +88,7 @@ impl Axis {
     /// Returns a scale with the only value there is in its middle.
     pub(crate) fn scale_around(&self, value: f64) -> Scale {
         let pad = if value == 0.0 { 1.0 } else { value.abs() };
-        let exponent = pad.log10().floor() as i32;
+        let exponent = math::log10(pad).floor() as i32;
         // The roundest number of which the value is a multiple, to three digits.
         let step = (exponent - 3..=exponent)
             .rev()
@@ -180,7 +181,7 @@ impl Step {
                 }
             }
         }
-        let exponent = least.log10().floor() as i32;
+        let exponent = math::log10(least).floor() as i32;
         for exponent in exponent - 1..=exponent + 2 {
             for digit in [1, 2, 5] {
                 let size = decimal(digit, exponent);

@@ -129,7 +129,8 @@ pub(crate) fn dashes(spots: &[Spot], pattern: &[f64]) -> Vec<Vec<Spot>> {
     let mut part: Vec<Spot> = spots.first().copied().into_iter().collect();
     for pair in spots.windows(2) {
         let (mut from, to) = (pair[0], pair[1]);
-        let mut length = (to.0 - from.0).hypot(to.1 - from.1);
+        let mut length =
+            ((to.0 - from.0) * (to.0 - from.0) + (to.1 - from.1) * (to.1 - from.1)).sqrt();
         while length > left {
             let share = left / length;
             from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);

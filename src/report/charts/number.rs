@@ -1,5 +1,7 @@
 //! How numbers are written on axes, in bars and in legends.
 
+use crate::math;
+
 /// Returns `digit` times ten to the `exponent`, correctly rounded on every machine.
 pub(crate) fn decimal(digit: u32, exponent: i32) -> f64 {
     format!("{digit}e{exponent}").parse().expect("a digit with an exponent is a number")
@@ -10,13 +12,13 @@ pub(crate) fn write_ticks(numbers: &[f64], step: f64) -> (Vec<String>, i32) {
     let largest = numbers.iter().fold(0.0_f64, |all, number| all.max(number.abs()));
     let (mut power, mut suffix) = match largest {
         _ if largest == 0.0 => (0, ""),
-        _ if largest < 1e-3 => ((largest.log10() / 3.0).floor() as i32 * 3, ""),
+        _ if largest < 1e-3 => ((math::log10(largest) / 3.0).floor() as i32 * 3, ""),
         _ if largest < 1e4 => (0, ""),
         _ if largest < 1e6 => (3, "k"),
         _ if largest < 1e9 => (6, "M"),
         _ if largest < 1e12 => (9, "G"),
         _ if largest < 1e15 => (12, "T"),
-        _ => ((largest.log10() / 3.0).floor() as i32 * 3, ""),
+        _ => ((math::log10(largest) / 3.0).floor() as i32 * 3, ""),
     };
     if !suffix.is_empty() && places(step / decimal(1, power)) > 2 {
         (power, suffix) = (0, "");

@@ -74,7 +74,7 @@ fn png_line(
     for (index, pair) in spots.windows(2).enumerate() {
         let (from, to) = (pair[0], pair[1]);
         let (across, down) = (to.0 - from.0, to.1 - from.1);
-        let length = across.hypot(down);
+        let length = (across * across + down * down).sqrt();
         if length < 1e-9 {
             continue;
         }

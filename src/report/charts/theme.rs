@@ -1,5 +1,7 @@
 //! Colours, dash patterns and measures that every chart shares.
 
+use crate::math;
+
 /// A colour as red, green and blue, 0 to 255 each.
 pub(crate) type Colour = (u8, u8, u8);
 
@@ -114,7 +116,7 @@ pub(crate) fn ink_on(colour: Colour) -> Colour {
 fn luminance((red, green, blue): Colour) -> f64 {
     let linear = |part: u8| {
         let part = f64::from(part) / 255.0;
-        if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        if part <= 0.040_45 { part / 12.92 } else { math::powf((part + 0.055) / 1.055, 2.4) }
     };
     0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
 }

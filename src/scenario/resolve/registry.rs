@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Clock, Models, Resolver};
+use super::{Clock, Declared, Models, Resolver};
 use crate::domain::ModelSet;
 use crate::registry::{Account, Latency, Model, Registry};
 use crate::scenario::decode::decode;
@@ -13,9 +13,6 @@ use crate::scenario::source::{SourceMap, Span};
 use crate::scenario::tree::{Node, Path as TreePath, parse};
 use crate::scenario::values::{Level, Named, NonNegative, PerLevel, Positive};
 use crate::scenario::written::{Model as WrittenModel, Name, RegistryFile};
-
-/// The registry, where its figures come from, and which keys of which model are assumed.
-pub type Declared = (Registry, String, Vec<(String, Vec<String>)>);
 
 impl Resolver<'_> {
     /// Reads the registry; the names are known even where it is wrong.
@@ -87,7 +84,8 @@ pub(super) fn shipped(name: &str) -> Result<Declared, Report> {
     let mut problems = Problems::default();
     let text = text_of(&REGISTRIES, name).unwrap_or_default();
     let start = sources.add(&format!("registry {name}"), None, text);
-    let tree = parse(&sources, start, &mut problems).unwrap_or_else(|| Node::empty(Span::default()));
+    let tree =
+        parse(&sources, start, &mut problems).unwrap_or_else(|| Node::empty(Span::default()));
     let head = decode::<RegistryFile>(&tree, "", &mut problems).value;
     let models = tree.child("models").cloned().unwrap_or_else(|| Node::empty(Span::default()));
     let written = decode::<Named<WrittenModel>>(&models, "registry.models", &mut problems).value;
@@ -116,10 +114,9 @@ pub(super) fn latency(
     match (response_ms, ttft_ms, ms_per_output_token) {
         (None, None, None) => Ok(None),
         (Some(ms), None, None) => Ok(Some(Latency::Response(ms.0.map(Positive::get)))),
-        (None, Some(ttft), Some(each)) => Ok(Some(Latency::PerToken {
-            ttft_ms: ttft.get(),
-            ms_per_output_token: each.get(),
-        })),
+        (None, Some(ttft), Some(each)) => {
+            Ok(Some(Latency::PerToken { ttft_ms: ttft.get(), ms_per_output_token: each.get() }))
+        }
         (Some(_), _, _) => Err("`response_ms` stands beside `ttft_ms` or `ms_per_output_token`"),
         (None, _, _) => Err("`ttft_ms` and `ms_per_output_token` need each other"),
     }
@@ -139,13 +136,11 @@ fn resolve(
     let mut registry = Registry { models: Vec::new(), accounts: Vec::new() };
     for (name, model) in &written.entries {
         let span = name.span;
-        let latency =
-            latency(model.response_ms, model.ttft_ms, model.ms_per_output_token).unwrap_or_else(
-                |reason| {
-                    problems.add(span, format!("`{}`: {reason}", name.value), LATENCY_CURE);
-                    None
-                },
-            );
+        let latency = latency(model.response_ms, model.ttft_ms, model.ms_per_output_token)
+            .unwrap_or_else(|reason| {
+                problems.add(span, format!("`{}`: {reason}", name.value), LATENCY_CURE);
+                None
+            });
         if latency.is_none() && !problems.iter().any(|p| p.span == Some(span)) {
             let message = format!("`{}` has no response time", name.value);
             problems.add(span, message, LATENCY_CURE);
@@ -208,7 +203,8 @@ fn check_assumed(model: &WrittenModel, tree: &Node, name: &str, problems: &mut P
         .unwrap_or_default();
     for assumed in &model.assumed {
         if !keys.contains(&assumed.value.as_str()) {
-            let message = format!("`assumed` names `{}`, which is no key of `{name}`", assumed.value);
+            let message =
+                format!("`assumed` names `{}`, which is no key of `{name}`", assumed.value);
             problems.add(assumed.span, message, name_cure(&assumed.value, &keys));
         }
     }

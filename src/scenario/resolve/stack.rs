@@ -135,11 +135,7 @@ fn order_rule(
     Some((rule, None))
 }
 
-fn fallback(
-    written: Option<&Fallback>,
-    models: &Models,
-    problems: &mut Problems,
-) -> FallbackPlan {
+fn fallback(written: Option<&Fallback>, models: &Models, problems: &mut Problems) -> FallbackPlan {
     match written {
         None | Some(Fallback::None {}) => FallbackPlan::None,
         Some(Fallback::Stage4(plan)) => {
@@ -151,9 +147,9 @@ fn fallback(
                 min_tokens_left: plan.min_tokens_left.get(),
             }
         }
-        Some(Fallback::Ranked(plan)) => FallbackPlan::Ranked {
-            max_fallbacks: plan.max_fallbacks.get().min(1000) as u16,
-        },
+        Some(Fallback::Ranked(plan)) => {
+            FallbackPlan::Ranked { max_fallbacks: plan.max_fallbacks.get().min(1000) as u16 }
+        }
     }
 }
 

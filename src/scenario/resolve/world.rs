@@ -123,7 +123,11 @@ impl Resolver<'_> {
                     "the task type `{}` needs exactly one of `level` and `steps`",
                     written.name.value
                 );
-                self.problems().add(span, message, "write `level = \"L1\"` or `steps = [\"L3\", \"L4\"]`");
+                self.problems().add(
+                    span,
+                    message,
+                    "write `level = \"L1\"` or `steps = [\"L3\", \"L4\"]`",
+                );
                 vec![Level::L1]
             }
         };
@@ -212,8 +216,7 @@ impl Resolver<'_> {
             (None, None, Some(n), false) => {
                 let n = n.get() as usize;
                 if n > registry.models.len() {
-                    let message =
-                        format!("`draw` takes {n} of {} models", registry.models.len());
+                    let message = format!("`draw` takes {n} of {} models", registry.models.len());
                     self.problems().add(whole, message, "draw no more models than there are");
                 }
                 Some(Target::Draw(n))
@@ -245,8 +248,7 @@ impl Resolver<'_> {
                 match rows {
                     Ok(rows) => {
                         let lengths = traced(&rows);
-                        let spec =
-                            WorkloadSpec::Trace { rows: Arc::new(rows), repeat: *repeat };
+                        let spec = WorkloadSpec::Trace { rows: Arc::new(rows), repeat: *repeat };
                         return Some((spec, lengths));
                     }
                     Err(refusal) => {
@@ -300,9 +302,7 @@ fn tokens(written: &TokenDistribution, span: Span, problems: &mut Problems) -> T
 fn effect(written: &WrittenEffect, span: Span, problems: &mut Problems) -> Option<Effect> {
     Some(match written {
         WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
-        WrittenEffect::BrownOut { error_rate } => {
-            Effect::BrownOut { error_rate: error_rate.get() }
-        }
+        WrittenEffect::BrownOut { error_rate } => Effect::BrownOut { error_rate: error_rate.get() },
         WrittenEffect::SlowDown { factor } => Effect::SlowDown { factor: factor.get() },
         WrittenEffect::Quota { used_share: Some(share), limit_factor: None } => {
             Effect::QuotaUsed { share: share.get() }
