@@ -26,7 +26,7 @@ impl Default for Config {
 /// How it is described.
 pub const CARD: Card = Card {
     summary: "Samples each model's mean reward from its Gaussian belief and plays the largest.",
-    formula: "argmax theta, theta ~ N(mean, sigma^2 / (plays + 1)), mean 0 before the first reward",
+    formula: "argmax theta, theta ~ N(mean, sigma^2 / (plays + 1)); every model once first, since a prior mean of 0 and a small sigma would never try some",
     source: "Agrawal, Goyal, \"Further optimal regret bounds for Thompson sampling\", 2013",
     fails: "Assumes a known spread of rewards and no drift; a sigma far above the true one explores long.",
     keeps_levels: false,
@@ -53,7 +53,8 @@ impl Learner for State {
     fn choose(&self, _: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
         let mut draws = stream.clone();
         let (model, _) = largest(eligible, stream, |m| {
-            self.arms.means[m.index()] + self.spread[m.index()] * standard_normal(&mut draws)
+            let noise = self.spread[m.index()] * standard_normal(&mut draws);
+            self.arms.index(m, |mean, _| mean + noise)
         });
         Choice { model, propensity: Propensity::Unknown, explored: false }
     }

@@ -116,7 +116,7 @@ impl CurveTable {
 #[derive(Default)]
 struct ModelSums {
     used_share: Vec<Option<f64>>,
-    served: f64,
+    calls: f64,
 }
 
 /// Key: block, variant, model, bin.
@@ -129,10 +129,7 @@ impl ModelTable {
         let (model, bin) = (rows.texts("model")?, rows.numbers("bin")?);
         let used = rows.numbers("quota_used_tokens")?;
         let limit = rows.numbers("quota_limit_tokens")?;
-        let served: Vec<Vec<Option<f64>>> = ["served_l1", "served_l2", "served_l3", "served_l4"]
-            .into_iter()
-            .map(|name| rows.numbers(name))
-            .collect::<Result<_, _>>()?;
+        let calls = rows.numbers("calls")?;
         let mut sums: BTreeMap<_, ModelSums> = BTreeMap::new();
         for at in 0..block.len() {
             let bin = bin[at].unwrap_or(0.0) as u64;
@@ -142,7 +139,7 @@ impl ModelTable {
                 (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
                 _ => None,
             });
-            entry.served += served.iter().filter_map(|level| level[at]).sum::<f64>();
+            entry.calls += calls[at].unwrap_or(0.0);
         }
         Ok(Self(sums))
     }
@@ -312,7 +309,7 @@ impl View<'_> {
                     .map(|model| {
                         let from = (self.block.name.clone(), variant.clone(), model.clone(), 0);
                         let to = (from.0.clone(), from.1.clone(), from.2.clone(), u64::MAX);
-                        self.models.0.range(from..=to).map(|(_, sums)| sums.served).sum()
+                        self.models.0.range(from..=to).map(|(_, sums)| sums.calls).sum()
                     })
                     .collect();
                 Bar::from_counts(variant, &counts)
@@ -321,12 +318,14 @@ impl View<'_> {
         let n = self.manifest.seeds.len();
         let seeds = if n == 1 { "one seed".to_owned() } else { format!("all {n} seeds together") };
         let what = match self.manifest.blocks.len() {
-            1 => format!("{}: tasks served, {seeds}", self.manifest.scenario),
+            1 => format!("{}: calls made, {seeds}", self.manifest.scenario),
             _ => format!(
-                "{}, block {}: tasks served, {seeds}",
+                "{}, block {}: calls made, {seeds}",
                 self.manifest.scenario, self.block.name
             ),
         };
-        BarChart::model_share(&what, models, bars)
+        let mut chart = BarChart::model_share(&what, models, bars);
+        chart.label = "Share of calls".to_owned();
+        chart
     }
 }

@@ -15,8 +15,9 @@ use crate::results::parquet::Rows;
 use crate::results::schema::Summary;
 
 /// Measures of the main table, in order.
-const MAIN: [Measure; 7] = [
+const MAIN: [Measure; 8] = [
     measure::EFFICIENCY,
+    measure::REWARD,
     measure::AVAILABILITY,
     measure::FALLBACK_SERVED_RATE,
     measure::DECISION_REGRET,
@@ -145,6 +146,8 @@ fn main_table(
 ) -> TextTable {
     let measures: Vec<Measure> = MAIN
         .into_iter()
+        // The default reward is the efficiency on another scale.
+        .filter(|m| *m != measure::REWARD || manifest.reward != "efficiency")
         .filter(|m| {
             manifest
                 .variants

@@ -434,7 +434,9 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
     }
 
     fn sample(&mut self, quotas: &[QuotaSample]) {
-        self.samples.push(quotas.to_vec());
+        if self.samples.len() < self.bins.len() {
+            self.samples.push(quotas.to_vec());
+        }
         self.sample_due = self.end_of_bin(self.samples.len());
     }
 }
