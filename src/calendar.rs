@@ -7,7 +7,7 @@ use jiff::civil::{self, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::units::{SimDuration, SimTime};
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// The instant that a local date and time means: a time that clocks skip means the first instant after the gap,
 /// a time that occurs twice means the first.
@@ -35,6 +35,9 @@ pub fn instant_of(zone: &TimeZone, local: DateTime) -> Timestamp {
 #[derive(Clone, Debug)]
 pub struct LocalClock {
     start: Timestamp,
+    /// The start as whole seconds and nanoseconds, so that an instant's second takes no 128-bit division.
+    start_s: i64,
+    start_nanos: u64,
     zone: TimeZone,
     offset_s: i64,
     valid_until: SimTime,
@@ -71,7 +74,16 @@ impl LocalClock {
     /// A clock of `zone` for a run that starts at `start`.
     #[must_use]
     pub fn new(start: Timestamp, zone: TimeZone) -> Self {
-        let mut clock = Self { start, zone, offset_s: 0, valid_until: SimTime::ZERO, first_day: 0 };
+        let nanos = start.as_nanosecond();
+        let mut clock = Self {
+            start,
+            start_s: nanos.div_euclid(i128::from(NANOS_PER_SECOND)) as i64,
+            start_nanos: nanos.rem_euclid(i128::from(NANOS_PER_SECOND)) as u64,
+            zone,
+            offset_s: 0,
+            valid_until: SimTime::ZERO,
+            first_day: 0,
+        };
         clock.renew(SimTime::ZERO);
         clock.first_day = clock.local_seconds(SimTime::ZERO).div_euclid(86_400);
         clock
@@ -88,7 +100,8 @@ impl LocalClock {
     }
 
     fn local_seconds(&self, now: SimTime) -> i64 {
-        timestamp(self.start, now).as_second() + self.offset_s
+        let nanos = now.0.saturating_add(self.start_nanos);
+        self.start_s + (nanos / NANOS_PER_SECOND) as i64 + self.offset_s
     }
 
     /// The local time at `now`, which must not lie before an earlier question.

@@ -38,6 +38,10 @@ pub(super) struct Run {
     allow_outside: bool,
 }
 
+fn failed(error: &dyn std::fmt::Display) -> Stop {
+    Stop::failed(format!("error: {error}"))
+}
+
 impl Run {
     pub(super) fn run(self) -> Result<(), Stop> {
         if self.out.is_some() && self.scenarios.len() > 1 {
@@ -66,7 +70,16 @@ impl Run {
                 )));
             }
         }
-        studies.iter().try_for_each(|study| self.run_one(study))
+        // Every place is tried before the first scenario runs, for the same reason.
+        let places: Vec<Staging> = studies
+            .iter()
+            .map(|study| Staging::beside(&self.place(study)).map_err(|e| failed(&e)))
+            .collect::<Result<_, _>>()?;
+        studies.iter().zip(places).try_for_each(|(study, staging)| self.run_one(study, staging))
+    }
+
+    fn place(&self, study: &Resolved) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name))
     }
 
     fn read(&self, path: &Path) -> Result<Resolved, String> {
@@ -87,19 +100,16 @@ impl Run {
         Ok(study)
     }
 
-    fn run_one(&self, study: &Resolved) -> Result<(), Stop> {
-        let place = self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name));
-        let stop = |error: &dyn std::fmt::Display| Stop::failed(format!("error: {error}"));
-        let staging = Staging::beside(&place).map_err(|e| stop(&e))?;
+    fn run_one(&self, study: &Resolved, staging: Staging) -> Result<(), Stop> {
         if !self.quiet {
             complain(&format!("{}: {}", study.name, study.question));
         }
         let bar = Bar::new(self.quiet);
         let threads = self.threads.map_or(0, std::num::NonZeroUsize::get);
-        experiment::run(study, staging.path(), threads, &bar).map_err(|e| stop(&e))?;
+        experiment::run(study, staging.path(), threads, &bar).map_err(|e| failed(&e))?;
         bar.finish();
-        let text = report::write(staging.path()).map_err(|e| stop(&e))?;
-        let place = staging.put_in_place().map_err(|e| stop(&e))?;
+        let text = report::write(staging.path()).map_err(|e| failed(&e))?;
+        let place = staging.put_in_place().map_err(|e| failed(&e))?;
         print(&format!(
             "{text}\ncharts   {}\nsummary  {}\n{}\n",
             place.join(report::CHARTS).display(),

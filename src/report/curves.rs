@@ -26,11 +26,8 @@ pub(super) fn draw(
     let curves = CurveTable::read(folder)?;
     let models = ModelTable::read(folder)?;
     let mut charts = Vec::new();
-    for block in &manifest.blocks {
-        let prefix = match manifest.blocks.len() {
-            1 => String::new(),
-            _ => format!("{}-", file_stem(&block.name)),
-        };
+    let stems = file_stems(manifest);
+    for (block, prefix) in manifest.blocks.iter().zip(&stems) {
         let mut add = |stem: &str, rendered: Result<Rendered, ChartError>| {
             let chart = format!("{prefix}{stem}");
             match rendered {
@@ -55,9 +52,24 @@ pub(super) fn draw(
     Ok(charts)
 }
 
-/// A name as part of a file name.
-fn file_stem(name: &str) -> String {
-    name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+/// What each block's chart files begin with: its name as letters that any file system takes, numbered where two
+/// names come out alike; nothing where there is one block.
+fn file_stems(manifest: &Manifest) -> Vec<String> {
+    let plain = |name: &str| -> String {
+        name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+    };
+    let all: Vec<String> = manifest.blocks.iter().map(|block| plain(&block.name)).collect();
+    match all.len() {
+        1 => vec![String::new()],
+        _ => all
+            .iter()
+            .enumerate()
+            .map(|(at, stem)| match all.iter().filter(|other| *other == stem).count() {
+                1 => format!("{stem}-"),
+                _ => format!("{stem}-{}-", at + 1),
+            })
+            .collect(),
+    }
 }
 
 /// Key of a series: block, variant, bin. Values are kept by seed, in the order of the table.

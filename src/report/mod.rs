@@ -10,12 +10,8 @@ use std::path::Path;
 use crate::results::ResultsError;
 use crate::results::manifest::Manifest;
 
+pub use crate::results::folder::{CHARTS, SUMMARY};
 pub use summary::console;
-
-/// The folder of charts within a folder of results.
-pub const CHARTS: &str = "charts";
-/// The summary's file name.
-pub const SUMMARY: &str = "summary.md";
 
 /// What stands in the way of a report.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::results::ResultsError;
 use crate::results::manifest::MANIFEST;
+use crate::results::schema::TABLES;
+
+/// The folder of charts within a folder of results.
+pub const CHARTS: &str = "charts";
+/// The summary's file name.
+pub const SUMMARY: &str = "summary.md";
 
 /// A folder being filled; it vanishes unless it is put in place.
 pub struct Staging {
@@ -25,7 +31,15 @@ impl Staging {
                 cure: "choose another folder with --out, or move them away",
             });
         }
-        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // The current folder, or one given as `..`, cannot give way to another.
+        let Some(name) = place.file_name() else {
+            return Err(ResultsError::Write {
+                path: place.display().to_string(),
+                cause: "it has no name".to_owned(),
+                cure: "name a folder with --out",
+            });
+        };
+        let name = name.to_string_lossy();
         let parent = match place.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -54,6 +68,10 @@ impl Staging {
         let old = self.path.with_extension("old");
         let had_old = self.place.exists();
         if had_old {
+            // Left behind by a run that was killed here; its successor is in place.
+            if old.exists() {
+                fs::remove_dir_all(&old).map_err(|e| ResultsError::write(&old, &e))?;
+            }
             fs::rename(&self.place, &old).map_err(|e| ResultsError::write(&self.place, &e))?;
         }
         if let Err(error) = fs::rename(&self.path, &self.place) {
@@ -62,7 +80,7 @@ impl Staging {
             }
             return Err(ResultsError::write(&self.place, &error));
         }
-        if had_old {
+        if old.exists() {
             fs::remove_dir_all(&old).map_err(|e| ResultsError::write(&old, &e))?;
         }
         Ok(self.place.clone())
@@ -76,9 +94,20 @@ impl Drop for Staging {
     }
 }
 
+/// Whether nothing but a result would be lost with the folder.
 fn is_result_or_empty(place: &Path) -> bool {
-    let Ok(mut entries) = fs::read_dir(place) else { return false };
-    entries.next().is_none() || place.join(MANIFEST).is_file()
+    let names = fs::read_dir(place).and_then(|entries| {
+        entries.map(|e| e.map(|e| e.file_name())).collect::<Result<Vec<_>, _>>()
+    });
+    let Ok(names) = names else { return false };
+    let ours: Vec<&str> =
+        [MANIFEST, CHARTS, SUMMARY].into_iter().chain(TABLES.iter().map(|t| t.name)).collect();
+    let is_result = || {
+        names.iter().all(|name| ours.iter().any(|our| name == our))
+            && fs::read_to_string(place.join(MANIFEST))
+                .is_ok_and(|text| text.contains("\"reflexarc_version\""))
+    };
+    names.is_empty() || is_result()
 }
 
 #[cfg(test)]
@@ -95,9 +124,10 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0);
         for round in ["1", "2"] {
             let staging = Staging::beside(&place).expect("made");
-            fs::write(staging.path().join(MANIFEST), round).expect("written");
+            let text = format!("{{ \"reflexarc_version\": \"{round}\" }}");
+            fs::write(staging.path().join(MANIFEST), &text).expect("written");
             staging.put_in_place().expect("moved");
-            assert_eq!(fs::read_to_string(place.join(MANIFEST)).expect("read"), round);
+            assert_eq!(fs::read_to_string(place.join(MANIFEST)).expect("read"), text);
             assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 1);
         }
     }

@@ -40,7 +40,9 @@ impl ResultsError {
     #[must_use]
     pub fn write(path: &std::path::Path, cause: &std::io::Error) -> Self {
         let cure = match cause.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => {
                 "free some space or choose another disk with --out"
             }
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {

@@ -171,17 +171,25 @@ impl Stack {
         let Some(favourite) = self.pick(now, request, chain, told, all, short) else {
             return Next::Finish;
         };
-        let choice = if eligible.contains(favourite.model) {
-            Some(favourite)
-        } else {
+        let skipped = !eligible.contains(favourite.model);
+        if skipped {
             let reason = skip_reason(short.contains(favourite.model));
             chain.trigger = Some((favourite.model, reason));
+        }
+        // A probability among all models is none among the eligible ones: such a choice is made anew.
+        let choice = if skipped || (eligible != all && favourite.propensity != Propensity::Unknown)
+        {
             self.pick(now, request, chain, told, eligible, short)
+        } else {
+            Some(favourite)
         };
         match choice {
             Some(choice) => {
                 let call = self.chosen(now, choice, Role::First);
                 self.place(now, request, chain, told, call)
+            }
+            None if self.rule.fallback == FallbackPlan::None => {
+                self.call_last_resort(now, request, chain, told, all)
             }
             None => {
                 let (from, reason) = chain.trigger.expect("only a skipped favourite leaves none");
@@ -316,6 +324,17 @@ impl Stack {
         if let Some(choice) = favourite {
             chain.trigger = Some((choice.model, skip_reason(short.contains(choice.model))));
         }
+        self.call_last_resort(now, request, chain, told, all)
+    }
+
+    fn call_last_resort(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        all: ModelSet,
+    ) -> Next {
         let Some(model) = self.rule.last_resort.filter(|m| all.contains(*m)) else {
             return Next::Finish;
         };

@@ -37,6 +37,12 @@ impl Dropped {
         self.paths.iter().any(near)
     }
 
+    /// The places of a list's items that were not dropped whole; `n` is how many were read.
+    pub fn kept(&self, list: &str, n: usize) -> Vec<usize> {
+        let whole = |at: &usize| !self.paths.contains(&Path::of(&format!("{list}[{at}]")));
+        (0..).filter(whole).take(n).collect()
+    }
+
     /// The paths that were dropped.
     pub fn paths(&self) -> &[Path] {
         &self.paths

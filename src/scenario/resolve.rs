@@ -67,12 +67,14 @@ struct Models {
     names: Vec<String>,
     /// Names of models that were written but are wrong, so that naming them is not wrong as well.
     broken: Vec<String>,
+    /// Whether these are all; no name is unknown to a registry that could not be read.
+    are_all: bool,
 }
 
 impl Models {
     fn id(&self, name: &Name, problems: &mut Problems) -> Option<ModelId> {
         let found = self.names.iter().position(|known| *known == name.value);
-        if found.is_none() && !self.broken.contains(&name.value) {
+        if found.is_none() && self.are_all && !self.broken.contains(&name.value) {
             let known = self.names.iter().map(String::as_str);
             problems.add_unknown(name.span, "model", &name.value, known);
         }
@@ -206,13 +208,14 @@ impl<'a> Resolver<'a> {
         Clock { start, start_local: time.start.0, zone, end }
     }
 
-    /// Resolves a time of a fault to virtual time.
-    fn instant(&mut self, clock: &Clock, time: &FaultTime, span: Span) -> Option<SimTime> {
+    /// Resolves a time of a fault to virtual time; a time after the start needs no clock.
+    fn instant(&mut self, clock: Option<&Clock>, time: &FaultTime, span: Span) -> Option<SimTime> {
         let local = match time {
             FaultTime::After(after) => return Some(SimTime(after.nanos())),
-            FaultTime::OnFirstDay(time) => clock.start_local.date().to_datetime(*time),
+            FaultTime::OnFirstDay(time) => clock?.start_local.date().to_datetime(*time),
             FaultTime::At(local) => *local,
         };
+        let clock = clock?;
         let nanos = instant_of(&clock.zone, local).as_nanosecond() - clock.start.as_nanosecond();
         if nanos < 0 {
             let message =
@@ -242,7 +245,7 @@ impl<'a> Resolver<'a> {
         }
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
         let (registry, _, _) = registry?;
-        let world = self.world(&study, &merged.tree, clock, registry, models);
+        let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models);
         let workload = self.workload(study.workload.as_ref()?);
         let (workload, lengths) = workload?;
         Some(Block {
@@ -296,9 +299,11 @@ impl<'a> Resolver<'a> {
         let preset = self.preset(base, over);
         let merged = layer::stack(preset.as_ref(), base, over);
         let decoded = decode::<Stack>(&merged, "stack", self.problems());
-        let order_was_wrong = decoded.dropped.touches("order");
+        let touched = |key| decoded.dropped.touches(key);
+        let order_was_wrong = touched("order") || touched("preset");
         let stack = decoded.value?;
-        if stack.order.is_none() && !order_was_wrong {
+        let preset_was_wrong = stack.preset.is_some() && preset.is_none();
+        if stack.order.is_none() && !order_was_wrong && !preset_was_wrong {
             let span = over.or(base).map(|node| node.span);
             let cure = "write one, such as `order = \"random\"`, or `preset = \"stage4\"`";
             match span {

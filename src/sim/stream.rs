@@ -121,6 +121,13 @@ impl Stream {
         ((self.word_pair() >> 11) as f64 + 0.5) * (1.0 / 9_007_199_254_740_992.0)
     }
 
+    /// Passes over `n` pairs of numbers without computing them; only before or behind a whole pair.
+    #[inline]
+    pub fn skip_pairs(&mut self, n: u32) {
+        assert!(self.unread == 0, "half a pair has been read");
+        self.counter[0] += n;
+    }
+
     /// A uniform index below `n`, by widening multiplication (Lemire 2019); its bias of at most n/2^64 cannot be seen.
     #[inline]
     pub fn index(&mut self, n: usize) -> usize {

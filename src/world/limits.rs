@@ -119,7 +119,9 @@ impl Rate {
             RateWindow::CalendarMinute => SimDuration(MINUTE - (now.0 + self.phase) % MINUTE),
             RateWindow::TokenBucket => {
                 let excess = self.used_at(now) + units - self.per_minute;
-                SimDuration::from_secs_f64((excess / self.per_minute * 60.0).max(0.0))
+                let wait = SimDuration((excess / self.per_minute * MINUTE as f64).ceil() as u64);
+                // Rounding may leave a trace of the excess, which the next nanosecond clears.
+                if self.fits(now + wait, units) { wait } else { wait + SimDuration(1) }
             }
         }
     }

@@ -228,9 +228,9 @@ impl Providers {
     /// Whether a call of `tokens` would be refused at `now`, a storm's luck aside.
     pub fn refusal(&mut self, now: SimTime, model: ModelId, tokens: u64) -> Option<Refusal> {
         let i = model.index();
-        let spec = Arc::clone(&self.spec);
-        let limits = &spec.models[i].limits;
-        if self.live[i].conditions.key_revoked || spec.models[i].key != KeyState::Present {
+        let model_spec = &self.spec.models[i];
+        let (limits, account) = (model_spec.limits, model_spec.account);
+        if self.live[i].conditions.key_revoked || model_spec.key != KeyState::Present {
             return Some(Refusal { outcome: Outcome::Auth, retry_after: None });
         }
         let advice = |wait| limits.retry_after.then_some(wait);
@@ -245,7 +245,7 @@ impl Providers {
         let (used, limit) = self.quota(now, model);
         let need = if limits.quota_charged == QuotaCharge::Reserved { tokens.max(1) } else { 1 };
         if limit.is_some_and(|limit| used + need > limit) {
-            let retry_after = advice(self.quotas[spec.models[i].account].wait(now));
+            let retry_after = advice(self.quotas[account].wait(now));
             return Some(Refusal { outcome: Outcome::QuotaExhausted, retry_after });
         }
         None
@@ -334,9 +334,7 @@ impl Providers {
     /// A storm's luck is drawn behind the call's other draws, so that it moves none of them.
     fn stormed(&self, job: &Job, conditions: &Conditions) -> bool {
         let mut stream = self.stream(job);
-        (0..CALL_DRAWS).for_each(|_| {
-            stream.uniform();
-        });
+        stream.skip_pairs(CALL_DRAWS / 2);
         stream.uniform() < conditions.refused_share
     }
 
@@ -440,7 +438,7 @@ impl Providers {
 }
 
 /// Draws that [`Providers::serve`] takes from a call's stream.
-const CALL_DRAWS: usize = 4;
+const CALL_DRAWS: u32 = 4;
 
 /// A response time's factor at quantile `u`; its mean is 1.
 #[inline]

@@ -96,9 +96,12 @@ impl Workload {
                     return None;
                 }
                 let row = rows[(n % len) as usize];
-                // A pass lasts to its last arrival and one mean gap more.
-                let span = rows[rows.len() - 1].arrived.0;
-                let pass = SimDuration((span + span / (len - 1).max(1)).saturating_mul(n / len));
+                // A pass lasts to its last arrival and one mean gap more, a recorded instant one second.
+                let span = match rows[rows.len() - 1].arrived.0 {
+                    0 => NANOS_PER_SECOND,
+                    span => span + span / (len - 1).max(1),
+                };
+                let pass = SimDuration(span.saturating_mul(n / len));
                 (row.arrived + pass, Some((row.input_tokens, row.output_tokens)))
             }
         };

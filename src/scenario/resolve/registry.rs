@@ -20,6 +20,9 @@ impl Resolver<'_> {
         let written = self.loaded.scenario.registry.clone();
         let used = written.as_ref().and_then(|registry| registry.used.clone());
         let file = used.as_ref().and_then(|name| self.registry_file(name));
+        if used.is_some() && file.is_none() {
+            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
+        }
         let mut source = "the scenario file".to_owned();
         if let Some(file) = &file
             && let Some(head) = decode::<RegistryFile>(file, "", self.problems()).value
@@ -39,7 +42,7 @@ impl Resolver<'_> {
                 "registry",
                 "write `registry.use = \"stage4\"`, or `[registry.models.NAME]` tables",
             );
-            return (None, Models { names: Vec::new(), broken: Vec::new() });
+            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
         };
         let all: Vec<String> = merged
             .table()
@@ -51,14 +54,14 @@ impl Resolver<'_> {
         if names.len() > ModelSet::CAPACITY {
             let message = format!("the registry has {} models", names.len());
             self.problems().add(merged.span, message, "at most 128 are supported: leave some out");
-            return (None, Models { names, broken: all });
+            return (None, Models { names, broken: all, are_all: true });
         }
         let small = written.is_some_and(|registry| registry.small_plan);
         let zone = clock.map_or(TimeZone::UTC, |clock| clock.zone.clone());
         let registry = resolve(&models, &merged, small, &zone, self.problems());
         let assumed = assumed(&models);
         let broken = all.into_iter().filter(|name| !names.contains(name)).collect();
-        (Some((registry, source, assumed)), Models { names, broken })
+        (Some((registry, source, assumed)), Models { names, broken, are_all: true })
     }
 
     fn registry_file(&mut self, name: &Name) -> Option<Node> {
@@ -72,7 +75,7 @@ impl Resolver<'_> {
         }
         let cure = name_cure(&name.value, &names_of(&REGISTRIES));
         let message = format!("there is no shipped registry `{}`", name.value);
-        let cure = format!("{cure}, or the path of a registry file");
+        let cure = format!("{cure} (or write the path of a registry file)");
         self.problems().add(name.span, message, cure);
         None
     }

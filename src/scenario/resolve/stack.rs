@@ -18,7 +18,7 @@ use crate::scenario::written::{
     Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, Retry, RetryCause, RouterVariant,
     Stack,
 };
-use crate::units::SimDuration;
+use crate::units::{NANOS_PER_SECOND, SimDuration};
 
 impl Resolver<'_> {
     /// The preset that the variant names, or else the base stack.
@@ -41,6 +41,9 @@ impl Resolver<'_> {
     }
 }
 
+/// Longer than any run waits for an answer; beyond it virtual time could overflow.
+const LONGEST_TIMEOUT: SimDuration = SimDuration(365 * 86_400 * NANOS_PER_SECOND);
+
 /// Resolves a stack; the seeds are those on which a best fixed model is still to be chosen.
 pub(super) fn resolve(
     written: &Stack,
@@ -50,6 +53,10 @@ pub(super) fn resolve(
     problems: &mut Problems,
 ) -> Option<(StackRule, Option<Seeds>)> {
     let order = written.order.as_ref().map(|order| order_rule(order, written, models, problems));
+    if written.call_timeout.nanos() > LONGEST_TIMEOUT.0 {
+        let cure = "write at most \"365d\"";
+        problems.add_unplaced("a `call_timeout` is longer than a year", cure);
+    }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let fallback = fallback(written.fallback.as_ref(), models, problems);
     let (order, selection) = order??;

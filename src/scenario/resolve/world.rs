@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::registry::{LATENCY_CURE, latency};
 use super::{Clock, Models, Resolver};
 use crate::registry::Registry;
+use crate::scenario::decode::Dropped;
 use crate::scenario::problem::Problems;
 use crate::scenario::source::Span;
 use crate::scenario::trace;
@@ -29,7 +30,7 @@ impl Resolver<'_> {
     pub(super) fn world(
         &mut self,
         study: &Study,
-        tree: &Node,
+        (tree, dropped): (&Node, &Dropped),
         clock: Option<&Clock>,
         registry: &Registry,
         models: &Models,
@@ -84,13 +85,18 @@ impl Resolver<'_> {
         let task_types = study
             .task_types
             .iter()
-            .map(|task_type| self.task_type(task_type, world.difficulty_correlation.get()))
+            .zip(dropped.kept("task_types", study.task_types.len()))
+            .map(|(task_type, at)| {
+                let touched = |key| dropped.touches(&format!("task_types[{at}].{key}"));
+                let was_wrong = touched("level") || touched("steps");
+                self.task_type(task_type, was_wrong, world.difficulty_correlation.get())
+            })
             .collect();
         let faults: Vec<Option<FaultSpec>> = study
             .faults
             .iter()
-            .enumerate()
-            .map(|(at, fault)| self.fault(at, fault, tree, clock, registry, models))
+            .zip(dropped.kept("faults", study.faults.len()))
+            .map(|(fault, at)| self.fault(at, fault, (tree, dropped), clock, registry, models))
             .collect();
         Some(WorldSpec {
             start: clock?.start,
@@ -113,11 +119,18 @@ impl Resolver<'_> {
         })
     }
 
-    fn task_type(&mut self, written: &WrittenTaskType, correlation: f64) -> TaskType {
+    /// With `was_wrong`, what the task type says of its steps has been reported.
+    fn task_type(
+        &mut self,
+        written: &WrittenTaskType,
+        was_wrong: bool,
+        correlation: f64,
+    ) -> TaskType {
         let span = written.name.span;
         let steps: Vec<Level> = match (&written.level, &written.steps) {
             (Some(level), None) => vec![*level],
             (None, Some(steps)) if !steps.is_empty() && steps.len() <= 255 => steps.clone(),
+            _ if was_wrong => vec![Level::L1],
             _ => {
                 let message = format!(
                     "the task type `{}` needs exactly one of `level` and `steps`",
@@ -150,7 +163,7 @@ impl Resolver<'_> {
         &mut self,
         at: usize,
         written: &Fault,
-        tree: &Node,
+        (tree, dropped): (&Node, &Dropped),
         clock: Option<&Clock>,
         registry: &Registry,
         models: &Models,
@@ -160,9 +173,16 @@ impl Resolver<'_> {
             .child("faults")
             .and_then(|faults| faults.items().get(at))
             .map_or(Span::default(), |fault| fault.span);
-        let effect = effect(&written.effect, span("effect"), self.problems());
-        let target = self.target(written, whole, registry, models);
-        let clock = clock?;
+        let touched = |key: &str| dropped.touches(&format!("faults[{at}].{key}"));
+        // What is left of a part that was wrong says nothing.
+        let effect = match touched("effect") {
+            true => None,
+            false => effect(&written.effect, span("effect"), self.problems()),
+        };
+        let target = match ["models", "provider", "draw", "everything"].into_iter().any(touched) {
+            true => None,
+            false => self.target(written, whole, registry, models),
+        };
         let start = self.instant(clock, &written.start, span("start"));
         let end = match &written.end {
             Some(end) => self.instant(clock, end, span("end")),

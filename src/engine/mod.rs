@@ -1,0 +1,107 @@
+//! The loop: one stack lives in one world for one seed. Only here do truth and belief meet.
+
+mod call;
+mod run;
+mod task;
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::{AttemptRecord, BreakerEvent, FallbackEvent, TaskRecord};
+use crate::registry::Registry;
+use crate::reward::Reward;
+use crate::routing::StackRule;
+use crate::units::{SimTime, TaskId};
+use crate::world::WorldSpec;
+use crate::world::expectation::Lengths;
+use crate::world::workload::WorkloadSpec;
+
+/// When arrivals stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// At this instant.
+    At(SimTime),
+    /// After this many tasks.
+    Tasks(u64),
+}
+
+/// Everything that a run depends on but the seed.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The truth.
+    pub world: Arc<WorldSpec>,
+    /// Arrivals.
+    pub workload: WorkloadSpec,
+    /// Where the expectation takes lengths from.
+    pub lengths: Lengths,
+    /// The scenario's zone.
+    pub zone: TimeZone,
+    /// When arrivals stop.
+    pub end: End,
+    /// Work in flight at the end is interrupted instead of drained.
+    pub cut: bool,
+    /// What the router believes of models.
+    pub registry: Arc<Registry>,
+    /// The stack.
+    pub stack: Arc<StackRule>,
+    /// What results are measured in.
+    pub reward: Reward,
+    /// Decision regret is measured.
+    pub regret: bool,
+}
+
+/// Watches a run; cannot act on it.
+pub trait Observer {
+    /// A task has arrived (and started).
+    fn task_arrived(&mut self, _now: SimTime, _task: TaskId) {}
+    /// A call has ended.
+    fn attempt_ended(&mut self, _record: &AttemptRecord) {}
+    /// A fallback was asked for.
+    fn fallback_asked(&mut self, _event: &FallbackEvent) {}
+    /// A breaker has changed.
+    fn breaker_changed(&mut self, _event: &BreakerEvent) {}
+    /// A task has ended.
+    fn task_ended(&mut self, _record: &TaskRecord) {}
+    /// The instant of the next [`Observer::sample`].
+    fn sample_due(&self) -> SimTime {
+        SimTime::NEVER
+    }
+    /// Tokens used and limit of every model's account as the provider counts them, and as the router believes.
+    fn sample(&mut self, _quotas: &[QuotaSample]) {}
+}
+
+/// State of one model's daily quota.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaSample {
+    /// Tokens used since the reset, as the provider counts them.
+    pub used: u64,
+    /// The limit; `None` is unlimited.
+    pub limit: Option<u64>,
+    /// Tokens used, as the router believes.
+    pub believed_used: u64,
+}
+
+/// An observer that looks away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}
+
+/// What a run leaves besides what observers saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Rolling hash of every event's time, kind and ids.
+    pub event_hash: u64,
+    /// Events handled.
+    pub n_events: u64,
+    /// Tasks that arrived.
+    pub n_tasks: u64,
+    /// The last event's time.
+    pub ended: SimTime,
+}
+
+/// Runs one cell for one seed.
+pub fn run<O: Observer>(cell: &Cell, seed: u64, observer: &mut O) -> Digest {
+    run::Run::new(cell, seed, observer).finish()
+}

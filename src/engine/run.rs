@@ -1,0 +1,274 @@
+//! What comes next: the earliest of arrival, event, give-up time and kill.
+//!
+//! The next arrival stands in a register and is pulled one at a time; the event heap has one entry per call in service,
+//! settled when its service starts; give-up times of waiting calls are a monotone queue, since the timeout is constant.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::task::{Active, Phase};
+use super::{Cell, Digest, End, Observer, QuotaSample};
+use crate::domain::Outcome;
+use crate::routing::Stack;
+use crate::routing::order::OrderRule;
+use crate::sim::queue::EventQueue;
+use crate::sim::stream::Streams;
+use crate::units::{ModelId, SimTime};
+use crate::world::expectation::Expectations;
+use crate::world::provider::{Ending, Providers};
+use crate::world::workload::{Arrival, Workload};
+
+/// The heap's payload: a slot, with this bit for the end of a wait before a retry.
+pub(super) const WAKE: u32 = 1 << 23;
+/// The heap's payload for an arrival of a closed loop.
+pub(super) const ARRIVE: u32 = WAKE | (WAKE - 1);
+
+/// One run in flight.
+pub(super) struct Run<'a, O> {
+    pub(super) cell: &'a Cell,
+    pub(super) observer: &'a mut O,
+    pub(super) streams: Streams,
+    pub(super) providers: Providers,
+    pub(super) stack: Stack,
+    pub(super) expectations: Option<Expectations>,
+    pub(super) informed: bool,
+    pub(super) expected: Vec<(f64, bool)>,
+    pub(super) told: Vec<f64>,
+    pub(super) workload: Workload,
+    pub(super) shares: Vec<f64>,
+    pub(super) arrival: Option<Arrival>,
+    pub(super) queue: EventQueue,
+    pub(super) give_ups: VecDeque<(SimTime, u64)>,
+    pub(super) kills: VecDeque<(SimTime, Vec<ModelId>)>,
+    pub(super) clock: SimTime,
+    pub(super) slots: Vec<Active>,
+    pub(super) vacant: Vec<u32>,
+    pub(super) tickets: u64,
+    pub(super) digest: Digest,
+}
+
+impl<'a, O: Observer> Run<'a, O> {
+    pub(super) fn new(cell: &'a Cell, seed: u64, observer: &'a mut O) -> Self {
+        let streams = Streams::new(seed);
+        let providers = Providers::new(Arc::clone(&cell.world), streams);
+        let kills = providers.timeline().kills().into();
+        let informed = cell.stack.order == OrderRule::InformedGreedy;
+        let expectations = (cell.regret || informed).then(|| {
+            Expectations::new(
+                &cell.world,
+                &cell.lengths,
+                cell.reward,
+                cell.stack.partial_counts,
+                cell.stack.call_timeout,
+            )
+        });
+        let stack = Stack::new(
+            Arc::clone(&cell.stack),
+            &cell.registry,
+            cell.world.task_types.len(),
+            cell.world.start,
+            cell.zone.clone(),
+            streams,
+        );
+        let mut total = 0.0;
+        let shares = cell
+            .world
+            .task_types
+            .iter()
+            .map(|t| {
+                total += t.share;
+                total
+            })
+            .collect();
+        let mut run = Self {
+            cell,
+            observer,
+            streams,
+            providers,
+            stack,
+            expectations,
+            informed,
+            expected: Vec::new(),
+            told: Vec::new(),
+            workload: Workload::new(cell.workload.clone(), streams),
+            shares,
+            arrival: None,
+            queue: EventQueue::default(),
+            give_ups: VecDeque::new(),
+            kills,
+            clock: SimTime::ZERO,
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            tickets: 0,
+            digest: Digest { event_hash: 0, n_events: 0, n_tasks: 0, ended: SimTime::ZERO },
+        };
+        run.pull_arrival();
+        run
+    }
+
+    /// Runs until nothing is left to happen, and says what happened.
+    pub(super) fn finish(mut self) -> Digest {
+        self.until_quiet();
+        if self.cell.cut {
+            self.interrupt_all();
+        }
+        match self.cell.end {
+            End::At(end) => self.sample_until(end),
+            // Spans of tasks have no instant of their own: the last one ends with the run.
+            End::Tasks(_) => self.sample(self.digest.ended),
+        }
+        self.digest
+    }
+
+    /// Whether a task that arrives at `at` comes behind the end.
+    pub(super) fn is_over(&self, at: SimTime) -> bool {
+        match self.cell.end {
+            End::At(end) => at >= end,
+            End::Tasks(n) => self.digest.n_tasks >= n,
+        }
+    }
+
+    /// Pulls the next arrival that does not wait for a task's end.
+    pub(super) fn pull_arrival(&mut self) {
+        self.arrival = self.workload.next_arrival().filter(|arrival| !self.is_over(arrival.at));
+    }
+
+    pub(super) fn until_quiet(&mut self) {
+        let stop = match self.cell.end {
+            End::At(end) if self.cell.cut => end,
+            _ => SimTime::NEVER,
+        };
+        loop {
+            self.drop_stale_give_ups();
+            let arrival = self.arrival.map_or(SimTime::NEVER, |a| a.at);
+            let give_up = self.give_ups.front().map_or(SimTime::NEVER, |(at, _)| *at);
+            let kill = self.kills.front().map_or(SimTime::NEVER, |(at, _)| *at);
+            let event = self.queue.next_time();
+            let busy = event.min(give_up).min(arrival);
+            let now = busy.min(kill);
+            if busy == SimTime::NEVER || now >= stop {
+                return;
+            }
+            assert!(now >= self.clock, "the clock went back from {:?} to {now:?}", self.clock);
+            self.clock = now;
+            self.sample_until(now);
+            if self.providers.advance(now)
+                && let Some(expectations) = &mut self.expectations
+            {
+                expectations.expire();
+            }
+            if now == kill {
+                self.kill(now);
+            } else if now == give_up {
+                self.give_up(now);
+            } else if now == event {
+                let (_, payload) = self.queue.pop().expect("it has a next time");
+                self.handle(now, payload);
+            } else {
+                let arrival = self.arrival.expect("it is the next in time");
+                self.arrive(now, arrival);
+                self.pull_arrival();
+            }
+        }
+    }
+
+    /// Waiting calls that have begun or ended since leave their give-up times behind.
+    pub(super) fn drop_stale_give_ups(&mut self) {
+        while let Some((_, ticket)) = self.give_ups.front() {
+            let active = &self.slots[slot_of(*ticket)];
+            if active.ticket == *ticket && active.phase == Phase::Queued {
+                return;
+            }
+            self.give_ups.pop_front();
+        }
+    }
+
+    pub(super) fn note(&mut self, now: SimTime, kind: u64, id: u64) {
+        self.digest.n_events += 1;
+        self.digest.ended = now;
+        let word = now.0 ^ kind.rotate_right(8) ^ id.rotate_left(20);
+        let mixed = (self.digest.event_hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.digest.event_hash = mixed ^ (mixed >> 29);
+    }
+
+    pub(super) fn handle(&mut self, now: SimTime, payload: u32) {
+        if payload == ARRIVE {
+            if !self.is_over(now) {
+                self.arrive(now, Arrival { at: now, tokens: None });
+            }
+            return;
+        }
+        let slot = (payload & !WAKE) as usize;
+        if payload & WAKE != 0 {
+            self.note(now, 3, self.slots[slot].record.task.0);
+            let next = self.with_stack(now, slot, |stack, active, told| {
+                stack.resume(now, &active.request, &mut active.chain, told)
+            });
+            self.follow(now, slot, next);
+        } else if self.slots[slot].phase == Phase::Serving
+            && self.slots[slot].ending.is_some_and(|ending| ending.at == now)
+        {
+            self.call_ended(now, slot);
+        }
+    }
+
+    /// Ends everything in flight at the end of a run that is cut.
+    pub(super) fn interrupt_all(&mut self) {
+        let End::At(now) = self.cell.end else { return };
+        self.digest.ended = now;
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].phase == Phase::Vacant {
+                continue;
+            }
+            if let Some(call) = self.slots[slot].call.take() {
+                let response = self.response(now, slot, &unbilled(now, Outcome::Interrupted));
+                if self.slots[slot].phase == Phase::Queued {
+                    self.slots[slot].service_began = now;
+                }
+                self.book(slot, &call, &response, None);
+            }
+            if self.slots[slot].record.trigger.is_none() {
+                self.slots[slot].record.trigger = self.slots[slot].chain.trigger;
+            }
+            self.end_task(now, slot, Outcome::Interrupted, false);
+        }
+    }
+
+    /// Shows the observer the quotas at every instant up to `now` that it asked for.
+    pub(super) fn sample_until(&mut self, now: SimTime) {
+        while self.observer.sample_due() <= now {
+            let due = self.observer.sample_due();
+            self.sample(due);
+        }
+    }
+
+    pub(super) fn sample(&mut self, due: SimTime) {
+        let quotas: Vec<QuotaSample> = (0..self.cell.registry.models.len() as u16)
+            .map(ModelId)
+            .map(|model| {
+                let (used, limit) = self.providers.quota(due, model);
+                QuotaSample { used, limit, believed_used: self.stack.believed_used(model) }
+            })
+            .collect();
+        self.observer.sample(&quotas);
+    }
+}
+
+/// The slot that a ticket's low bits name.
+pub(super) fn slot_of(ticket: u64) -> usize {
+    (ticket & 0xff_ffff) as usize
+}
+
+/// A call's end that nobody pays for.
+pub(super) fn unbilled(at: SimTime, outcome: Outcome) -> Ending {
+    Ending {
+        at,
+        outcome,
+        quality: outcome.nominal_quality(),
+        input_tokens: 0,
+        output_tokens: 0,
+        cost_usd: 0.0,
+        retry_after: None,
+        holds_slot: false,
+    }
+}
