@@ -1,5 +1,8 @@
 //! Columns in memory, and the macro that declares a table once: its row, its documentation and its Parquet frame.
 
+use crate::domain::{BreakerState, ChosenBy, FallbackReason, Outcome, Priority, Role};
+use crate::units::Level;
+
 /// Type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -54,16 +57,22 @@ pub struct TableDoc {
 }
 
 /// Values of one column, borrowed for writing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Values<'a> {
     /// Text.
     Text(&'a [&'a str]),
     /// Text or null.
     OptText(&'a [Option<&'a str>]),
+    /// Names of what is kept as something smaller.
+    Names(Vec<&'a str>),
+    /// Such names or null.
+    OptNames(Vec<Option<&'a str>>),
     /// 32-bit whole numbers.
     U32(&'a [u32]),
     /// 64-bit whole numbers.
     U64(&'a [u64]),
+    /// The same 64-bit whole number in every row.
+    SameU64(u64, usize),
     /// 64-bit whole numbers or null.
     OptU64(&'a [Option<u64>]),
     /// Real numbers.
@@ -103,6 +112,29 @@ fields! {
     bool = Bool, false, Bool;
 }
 
+/// Lets an enumeration stand in a column by its name, at the memory of the enumeration.
+macro_rules! named_fields {
+    ($($field:ty)+) => {
+        $(impl Field for $field {
+            const KIND: Kind = Kind::Text;
+            const NULLABLE: bool = false;
+            fn values(column: &[Self]) -> Values<'_> {
+                Values::Names(column.iter().map(|value| value.name()).collect())
+            }
+        }
+
+        impl Field for Option<$field> {
+            const KIND: Kind = Kind::Text;
+            const NULLABLE: bool = true;
+            fn values(column: &[Self]) -> Values<'_> {
+                Values::OptNames(column.iter().map(|value| value.map(|v| v.name())).collect())
+            }
+        })+
+    };
+}
+
+named_fields! { Level Priority Outcome Role ChosenBy FallbackReason BreakerState }
+
 impl<'n> Field for &'n str {
     const KIND: Kind = Kind::Text;
     const NULLABLE: bool = false;
@@ -119,8 +151,48 @@ impl<'n> Field for Option<&'n str> {
     }
 }
 
+/// What all rows of one run share.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Run<'n> {
+    /// The block.
+    pub block: &'n str,
+    /// The variant.
+    pub variant: &'n str,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl<'n> Run<'n> {
+    /// Documentation of the columns that it fills, the first ones of a table.
+    pub const COLUMNS: [ColumnDoc; 3] = [
+        ColumnDoc {
+            name: "block",
+            kind: Kind::Text,
+            nullable: false,
+            doc: "Block of the scenario.",
+        },
+        ColumnDoc {
+            name: "variant",
+            kind: Kind::Text,
+            nullable: false,
+            doc: "Variant of the stack.",
+        },
+        ColumnDoc { name: "seed", kind: Kind::U64, nullable: false, doc: "Seed of the world." },
+    ];
+
+    /// Its columns in a table of `n` rows.
+    #[must_use]
+    pub fn values(&self, n: usize) -> [Values<'n>; 3] {
+        [
+            Values::Names(vec![self.block; n]),
+            Values::Names(vec![self.variant; n]),
+            Values::SameU64(self.seed, n),
+        ]
+    }
+}
+
 /// A table's rows, column by column.
-pub trait Table: Default {
+pub trait Table {
     /// Its documentation.
     const DOC: TableDoc;
     /// Number of rows.
@@ -135,9 +207,103 @@ pub trait Table: Default {
     fn columns(&self) -> Vec<(&'static ColumnDoc, Values<'_>)>;
 }
 
-/// Declares a table: `rows` is the type of one row, `columns` holds them column by column.
+/// Declares a table: the type of one row, and the type that holds rows column by column. `of every run` puts the columns
+/// of [`Run`] first and keeps them once instead of in every row.
 macro_rules! table {
     (
+        $(#[doc = $doc:literal])+
+        $columns:ident of $row:ident, $name:literal of every run {
+            $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+
+        }
+    ) => {
+        $crate::results::column::table! { @types (run: $crate::results::column::Run<'n>,)
+            $(#[doc = $doc])+
+            $columns of $row, $name {
+                $($(#[doc = $field_doc])+ $field: $type,)+
+            }
+        }
+
+        impl<'n> $columns<'n> {
+            /// An empty table of a run.
+            #[must_use]
+            pub fn of(run: $crate::results::column::Run<'n>) -> Self {
+                Self { run, ..Self::default() }
+            }
+        }
+
+        impl<'n> $crate::results::column::Table for $columns<'n> {
+            const DOC: $crate::results::column::TableDoc = $crate::results::column::TableDoc {
+                name: $name,
+                doc: concat!($($doc),+).trim_ascii(),
+                columns: &[
+                    $crate::results::column::Run::COLUMNS[0],
+                    $crate::results::column::Run::COLUMNS[1],
+                    $crate::results::column::Run::COLUMNS[2],
+                    $($crate::results::column::table!(@doc $(#[doc = $field_doc])+ $field: $type)),+
+                ],
+            };
+            $crate::results::column::table! { @rows $($field)+ }
+
+            fn columns(
+                &self,
+            ) -> Vec<(&'static $crate::results::column::ColumnDoc, $crate::results::column::Values<'_>)>
+            {
+                let run = self.run.values(self.len());
+                let own = [$(<$type as $crate::results::column::Field>::values(&self.$field)),+];
+                Self::DOC.columns.iter().zip(run.into_iter().chain(own)).collect()
+            }
+        }
+    };
+    (
+        $(#[doc = $doc:literal])+
+        $columns:ident of $row:ident, $name:literal {
+            $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+
+        }
+    ) => {
+        $crate::results::column::table! { @types ()
+            $(#[doc = $doc])+
+            $columns of $row, $name {
+                $($(#[doc = $field_doc])+ $field: $type,)+
+            }
+        }
+
+        impl<'n> $crate::results::column::Table for $columns<'n> {
+            const DOC: $crate::results::column::TableDoc = $crate::results::column::TableDoc {
+                name: $name,
+                doc: concat!($($doc),+).trim_ascii(),
+                columns: &[
+                    $($crate::results::column::table!(@doc $(#[doc = $field_doc])+ $field: $type)),+
+                ],
+            };
+            $crate::results::column::table! { @rows $($field)+ }
+
+            fn columns(
+                &self,
+            ) -> Vec<(&'static $crate::results::column::ColumnDoc, $crate::results::column::Values<'_>)>
+            {
+                let own = [$(<$type as $crate::results::column::Field>::values(&self.$field)),+];
+                Self::DOC.columns.iter().zip(own).collect()
+            }
+        }
+    };
+    (@doc $(#[doc = $field_doc:literal])+ $field:ident: $type:ty) => {
+        $crate::results::column::ColumnDoc {
+            name: stringify!($field),
+            kind: <$type as $crate::results::column::Field>::KIND,
+            nullable: <$type as $crate::results::column::Field>::NULLABLE,
+            doc: concat!($($field_doc),+).trim_ascii(),
+        }
+    };
+    (@rows $($field:ident)+) => {
+        fn len(&self) -> usize {
+            [$(self.$field.len()),+][0]
+        }
+
+        fn clear(&mut self) {
+            $(self.$field.clear();)+
+        }
+    };
+    (@types ($($extra:tt)*)
         $(#[doc = $doc:literal])+
         $columns:ident of $row:ident, $name:literal {
             $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+
@@ -152,6 +318,7 @@ macro_rules! table {
         #[doc = concat!("Rows of the table `", $name, "`, column by column.")]
         #[derive(Clone, Debug, Default)]
         pub struct $columns<'n> {
+            $($extra)*
             $($field: Vec<$type>,)+
         }
 
@@ -160,37 +327,6 @@ macro_rules! table {
             #[inline]
             pub fn push(&mut self, row: $row<'n>) {
                 $(self.$field.push(row.$field);)+
-            }
-        }
-
-        impl<'n> $crate::results::column::Table for $columns<'n> {
-            const DOC: $crate::results::column::TableDoc = $crate::results::column::TableDoc {
-                name: $name,
-                doc: concat!($($doc),+).trim_ascii(),
-                columns: &[$($crate::results::column::ColumnDoc {
-                    name: stringify!($field),
-                    kind: <$type as $crate::results::column::Field>::KIND,
-                    nullable: <$type as $crate::results::column::Field>::NULLABLE,
-                    doc: concat!($($field_doc),+).trim_ascii(),
-                }),+],
-            };
-
-            fn len(&self) -> usize {
-                [$(self.$field.len()),+][0]
-            }
-
-            fn clear(&mut self) {
-                $(self.$field.clear();)+
-            }
-
-            fn columns(
-                &self,
-            ) -> Vec<(
-                &'static $crate::results::column::ColumnDoc,
-                $crate::results::column::Values<'_>,
-            )> {
-                let values = [$(<$type as $crate::results::column::Field>::values(&self.$field)),+];
-                Self::DOC.columns.iter().zip(values).collect()
             }
         }
     };

@@ -20,6 +20,9 @@ fn column(name: &'static str, values: Values<'_>) -> Column {
     match values {
         Values::Text(v) => StringChunked::from_slice(name, v).into_column(),
         Values::OptText(v) => StringChunked::from_slice_options(name, v).into_column(),
+        Values::Names(v) => StringChunked::from_slice(name, &v).into_column(),
+        Values::OptNames(v) => StringChunked::from_slice_options(name, &v).into_column(),
+        Values::SameU64(v, n) => Series::new(name, vec![v; n]).into_column(),
         Values::U32(v) => Series::new(name, v).into_column(),
         Values::U64(v) => Series::new(name, v).into_column(),
         Values::OptU64(v) => Series::new(name, v).into_column(),

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use crate::analysis::run::{Bins, RunStatistics};
-use crate::domain::{
-    AttemptRecord, BreakerEvent, FallbackEvent, FallbackReason, Outcome, TaskRecord,
-};
+use crate::domain::{AttemptRecord, BreakerEvent, FallbackEvent, Outcome, TaskRecord};
 use crate::engine::{Observer, QuotaSample};
 use crate::results::ResultsError;
-use crate::results::column::Table;
+use crate::results::column::{Run, Table};
 use crate::results::parquet::PartWriter;
 use crate::results::schema::{
     AttemptRow, Attempts, Breaker, BreakerRow, CurveRow, Curves, FallbackRow, Fallbacks,
@@ -129,7 +127,7 @@ impl RowSink for PartFiles {
 /// Records one run after the other into a sink.
 pub struct Recorder<'n, S: RowSink> {
     names: Names<'n>,
-    seed: u64,
+    run: Run<'n>,
     bins: Bins,
     keeps_attempts: bool,
     measures_regret: bool,
@@ -157,19 +155,20 @@ impl<'n, S: RowSink> Recorder<'n, S> {
     ) -> Self {
         let statistics =
             RunStatistics::new(bins, names.models.len(), measures_regret, fault_windows);
+        let run = Run { block: names.block, variant: names.variant, seed };
         let mut recorder = Self {
             names,
-            seed,
+            run,
             bins,
             keeps_attempts,
             measures_regret,
             statistics,
             sample_due: SimTime::NEVER,
             samples: Vec::new(),
-            tasks: Tasks::default(),
-            attempts: Attempts::default(),
-            fallbacks: Fallbacks::default(),
-            breaker: Breaker::default(),
+            tasks: Tasks::of(run),
+            attempts: Attempts::of(run),
+            fallbacks: Fallbacks::of(run),
+            breaker: Breaker::of(run),
             sink,
         };
         if matches!(bins, Bins::Time { .. }) {
@@ -220,7 +219,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
     }
 
     fn curves(&self) -> Curves<'n> {
-        let mut curves = Curves::default();
+        let mut curves = Curves::of(self.run);
         let mut cumulative = [(0.0, 0.0); 5];
         for (bin, sums) in self.statistics.curve.iter().enumerate() {
             let (from, to) = self.bins.edges(bin);
@@ -230,9 +229,6 @@ impl<'n, S: RowSink> Recorder<'n, S> {
                 cumulative[at].1 += sums.decision_regret;
                 let share = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
                 curves.push(CurveRow {
-                    block: self.names.block,
-                    variant: self.names.variant,
-                    seed: self.seed,
                     level: at.checked_sub(1).map_or("all", |l| Level::ALL[l].name()),
                     bin: bin as u32,
                     from_s: in_time.then_some(from),
@@ -252,15 +248,12 @@ impl<'n, S: RowSink> Recorder<'n, S> {
     }
 
     fn model_curves(&self) -> ModelCurves<'n> {
-        let mut rows = ModelCurves::default();
+        let mut rows = ModelCurves::of(self.run);
         let unknown = QuotaSample { used: 0, limit: None, believed_used: 0 };
         for (bin, sums) in self.statistics.models.iter().enumerate() {
             for (at, sums) in sums.iter().enumerate() {
                 let sample = self.samples.get(bin).map_or(unknown, |s| s[at]);
                 rows.push(ModelCurveRow {
-                    block: self.names.block,
-                    variant: self.names.variant,
-                    seed: self.seed,
                     model: &self.names.models[at],
                     bin: bin as u32,
                     calls: sums.calls,
@@ -280,12 +273,9 @@ impl<'n, S: RowSink> Recorder<'n, S> {
     }
 
     fn measures(&self) -> Measures<'n> {
-        let mut rows = Measures::default();
+        let mut rows = Measures::of(self.run);
         for value in self.statistics.values() {
             rows.push(MeasureRow {
-                block: self.names.block,
-                variant: self.names.variant,
-                seed: self.seed,
                 level: value.level.map_or("all", Level::name),
                 window: value.window.name(),
                 measure: value.measure.name,
@@ -322,23 +312,20 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
             return;
         }
         self.attempts.push(AttemptRow {
-            block: self.names.block,
-            variant: self.names.variant,
-            seed: self.seed,
             task: record.task.0,
             step: record.step.into(),
-            level: record.level.name(),
+            level: record.level,
             attempt: record.attempt.into(),
             model: self.model(record.model),
-            role: record.role.name(),
-            chosen_by: record.chosen_by.name(),
+            role: record.role,
+            chosen_by: record.chosen_by,
             propensity: record.propensity.value(),
             propensity_kind: record.propensity.kind(),
-            fallback_reason: record.fallback_reason.map(FallbackReason::name),
+            fallback_reason: record.fallback_reason,
             dispatched_s: record.dispatched.as_secs_f64(),
             wait_ms: record.wait.as_millis_f64(),
             duration_ms: response.duration.as_millis_f64(),
-            outcome: response.outcome.name(),
+            outcome: response.outcome,
             quality: response.quality,
             input_tokens: response.input_tokens,
             output_tokens: response.output_tokens,
@@ -356,14 +343,11 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
     fn fallback_asked(&mut self, event: &FallbackEvent) {
         self.statistics.fallback_asked(event);
         self.fallbacks.push(FallbackRow {
-            block: self.names.block,
-            variant: self.names.variant,
-            seed: self.seed,
             at_s: event.at.as_secs_f64(),
             task: event.task.0,
             step: event.step.into(),
-            level: event.level.name(),
-            reason: event.reason.name(),
+            level: event.level,
+            reason: event.reason,
             from_model: self.model(event.from),
             to_model: event.to.map(|m| self.model(m)),
             found: event.to.is_some(),
@@ -376,13 +360,10 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
 
     fn breaker_changed(&mut self, event: &BreakerEvent) {
         self.breaker.push(BreakerRow {
-            block: self.names.block,
-            variant: self.names.variant,
-            seed: self.seed,
             at_s: event.at.as_secs_f64(),
             model: self.model(event.model),
-            from_state: event.from.name(),
-            to_state: event.to.name(),
+            from_state: event.from,
+            to_state: event.to,
         });
         if self.breaker.len() >= CHUNK_ROWS {
             self.sink.take(&self.breaker);
@@ -395,18 +376,15 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
         self.statistics.task_ended(record);
         let done = record.outcome != Outcome::Interrupted && record.served;
         self.tasks.push(TaskRow {
-            block: self.names.block,
-            variant: self.names.variant,
-            seed: self.seed,
             task: record.task.0,
             task_type: &self.names.task_types[usize::from(record.task_type)],
-            level: record.level.name(),
-            priority: record.priority.name(),
+            level: record.level,
+            priority: record.priority,
             arrived_s: record.arrived.as_secs_f64(),
             ended_s: record.ended.as_secs_f64(),
             duration_ms: record.ended.since(record.arrived).as_millis_f64(),
             phase: if done { "completed" } else { "failed" },
-            outcome: record.outcome.name(),
+            outcome: record.outcome,
             served: record.served,
             in_time: record.in_time,
             in_warm_up: self.bins.of(record.task, record.arrived).is_none(),
@@ -422,7 +400,7 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
             first_model: record.first_model.map(|m| self.model(m)),
             served_by: record.served_by.map(|m| self.model(m)),
             triggered_by: record.trigger.map(|(m, _)| self.model(m)),
-            trigger_reason: record.trigger.map(|(_, reason)| reason.name()),
+            trigger_reason: record.trigger.map(|(_, reason)| reason),
         });
         if self.tasks.len() >= CHUNK_ROWS {
             self.sink.take(&self.tasks);

@@ -1,24 +1,20 @@
 //! The tables: one list of columns, with units in their names. A change here is a new [`super::SCHEMA_VERSION`].
 
+use crate::domain::{BreakerState, ChosenBy, FallbackReason, Outcome, Priority, Role};
 use crate::results::column::{Table, TableDoc, table};
+use crate::units::Level;
 
 table! {
     /// One row per task: both ends of its work and all that came of it.
-    Tasks of TaskRow, "tasks" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Tasks of TaskRow, "tasks" of every run {
         /// Number of the task within its run, from 0 in order of arrival.
         task: u64,
         /// Task type.
         task_type: &'n str,
         /// Level of its first step, L1 to L4.
-        level: &'n str,
+        level: Level,
         /// Priority: low, normal, high or critical.
-        priority: &'n str,
+        priority: Priority,
         /// Arrival, and start of the work, in seconds since the scenario's start.
         arrived_s: f64,
         /// End of the work in seconds since the scenario's start.
@@ -28,7 +24,7 @@ table! {
         /// Last phase of the work: completed or failed.
         phase: &'n str,
         /// How its last step ended.
-        outcome: &'n str,
+        outcome: Outcome,
         /// Every step was answered.
         served: bool,
         /// Answered within its deadline from arrival; as `served` where it has none.
@@ -60,39 +56,33 @@ table! {
         /// Model that was skipped by the router's belief or whose call was not served, the first such; null if none.
         triggered_by: Option<&'n str>,
         /// Why: token_exhausted, model_failure, timeout or rate_limit.
-        trigger_reason: Option<&'n str>,
+        trigger_reason: Option<FallbackReason>,
     }
 }
 
 table! {
     /// One row per call, in order of its end.
-    Attempts of AttemptRow, "attempts" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Attempts of AttemptRow, "attempts" of every run {
         /// The task.
         task: u64,
         /// The task's step, from 0.
         step: u32,
         /// Level of the step.
-        level: &'n str,
+        level: Level,
         /// Number of the call within its task, from 0.
         attempt: u32,
         /// Model called.
         model: &'n str,
         /// Why the call was made: first, retry or fallback.
-        role: &'n str,
+        role: Role,
         /// Who picked the model: learner, order, retry, fallback or last_resort.
-        chosen_by: &'n str,
+        chosen_by: ChosenBy,
         /// Probability with which the learner chose it; null where unknown or not chosen by a learner.
         propensity: Option<f64>,
         /// exact, or none.
         propensity_kind: &'n str,
         /// Why a fallback was needed; null for other roles.
-        fallback_reason: Option<&'n str>,
+        fallback_reason: Option<FallbackReason>,
         /// When it was sent, in seconds since the scenario's start.
         dispatched_s: f64,
         /// Time in the provider's queue.
@@ -100,7 +90,7 @@ table! {
         /// From dispatch to end, waiting included.
         duration_ms: f64,
         /// How it ended.
-        outcome: &'n str,
+        outcome: Outcome,
         /// Quality of the answer, 0-100; nominal where there is none.
         quality: f64,
         /// Billed prompt tokens.
@@ -120,13 +110,7 @@ table! {
 
 table! {
     /// One row per fallback that was asked for, successful or not.
-    Fallbacks of FallbackRow, "fallbacks" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Fallbacks of FallbackRow, "fallbacks" of every run {
         /// When, in seconds since the scenario's start.
         at_s: f64,
         /// The task.
@@ -134,9 +118,9 @@ table! {
         /// The task's step, from 0.
         step: u32,
         /// Level of the step.
-        level: &'n str,
+        level: Level,
         /// token_exhausted, model_failure, timeout or rate_limit.
-        reason: &'n str,
+        reason: FallbackReason,
         /// Model that failed or was refused.
         from_model: &'n str,
         /// Model that the plan found; null if none.
@@ -148,33 +132,21 @@ table! {
 
 table! {
     /// One row per change of a circuit breaker.
-    Breaker of BreakerRow, "breaker" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Breaker of BreakerRow, "breaker" of every run {
         /// When, in seconds since the scenario's start.
         at_s: f64,
         /// The model behind the breaker.
         model: &'n str,
         /// State before: closed, open or half_open.
-        from_state: &'n str,
+        from_state: BreakerState,
         /// State after.
-        to_state: &'n str,
+        to_state: BreakerState,
     }
 }
 
 table! {
     /// One row per point of a run's curves, for all levels together and for each.
-    Curves of CurveRow, "curves" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Curves of CurveRow, "curves" of every run {
         /// all, or L1 to L4.
         level: &'n str,
         /// The point's number, from 0.
@@ -204,13 +176,7 @@ table! {
 
 table! {
     /// One row per point and model: how much it was used, and its daily token quota.
-    ModelCurves of ModelCurveRow, "model_curves" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    ModelCurves of ModelCurveRow, "model_curves" of every run {
         /// The model.
         model: &'n str,
         /// The point's number, from 0; spans as in `curves`.
@@ -240,13 +206,7 @@ table! {
 
 table! {
     /// One row per run, measure, level and window.
-    Measures of MeasureRow, "measures" {
-        /// Block of the scenario.
-        block: &'n str,
-        /// Variant of the stack.
-        variant: &'n str,
-        /// Seed of the world.
-        seed: u64,
+    Measures of MeasureRow, "measures" of every run {
         /// all, or L1 to L4.
         level: &'n str,
         /// run: all tasks behind the warm-up; faults: those that arrive while a fault lasts.
