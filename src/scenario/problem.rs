@@ -44,6 +44,12 @@ impl Problems {
         self.add(span, format!("unknown {what} {}", ticked(name)), name_cure(name, &known));
     }
 
+    /// Adds a problem of the scenario file as a whole, placed at its first line.
+    pub fn add_of_file(&mut self, message: impl Into<String>, cure: impl Into<String>) {
+        // The scenario is the first text that is read.
+        self.add(Span::new(0, 0), message, cure);
+    }
+
     /// Adds a problem unless the same is already known.
     pub fn push(&mut self, problem: Problem) {
         if !self.list.contains(&problem) {

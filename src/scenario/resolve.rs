@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
-use super::problem::{Problems, Report};
+use super::problem::{Problems, Report, closest};
 use super::resolved::{Block, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
 use super::tree::{Node, Path as TreePath};
@@ -95,11 +95,17 @@ impl<'a> Resolver<'a> {
         &mut self.loaded.problems
     }
 
+    /// Whether the file has a key that looks like `key` with a slip, which is reported as unknown.
+    fn is_misspelt(&self, key: &str) -> bool {
+        let entries = self.loaded.tree.table().map_or(&[][..], |table| &table.entries);
+        entries.iter().any(|entry| entry.key != key && closest(&entry.key, &[key]).is_some())
+    }
+
     /// Reports a required part of the file that is missing, unless it was there and wrong.
     fn require(&mut self, missing: bool, key: &str, cure: &str) {
-        if missing && !self.loaded.dropped.touches(key) {
+        if missing && !self.loaded.dropped.touches(key) && !self.is_misspelt(key) {
             let message = format!("the scenario has no `{key}`");
-            self.problems().add_unplaced(message, cure);
+            self.problems().add_of_file(message, cure);
         }
     }
 
@@ -235,14 +241,16 @@ impl<'a> Resolver<'a> {
         let study = decode::<Study>(&merged.tree, "", self.problems());
         let dropped = study.dropped;
         let study = study.value?;
-        if study.workload.is_none() && !dropped.touches("workload") {
-            let cure = "write a table such as `[workload.poisson]` with `rate_per_s = 0.5`";
-            self.problems().add_unplaced("the scenario has no `workload`", cure);
-        }
-        if study.task_types.is_empty() && !dropped.touches("task_types") {
-            let cure = "write at least one `[[task_types]]` table";
-            self.problems().add_unplaced("the scenario has no `task_types`", cure);
-        }
+        self.require(
+            study.workload.is_none() && !dropped.touches("workload"),
+            "workload",
+            "write a table such as `[workload.poisson]` with `rate_per_s = 0.5`",
+        );
+        self.require(
+            study.task_types.is_empty() && !dropped.touches("task_types"),
+            "task_types",
+            "write at least one `[[task_types]]` table",
+        );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models);
@@ -308,7 +316,7 @@ impl<'a> Resolver<'a> {
             let cure = "write one, such as `order = \"random\"`, or `preset = \"stage4\"`";
             match span {
                 Some(span) => self.problems().add(span, "the stack has no `order`", cure),
-                None => self.problems().add_unplaced("the stack has no `order`", cure),
+                None => self.problems().add_of_file("the stack has no `order`", cure),
             }
         }
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());

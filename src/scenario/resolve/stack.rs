@@ -55,7 +55,7 @@ pub(super) fn resolve(
     let order = written.order.as_ref().map(|order| order_rule(order, written, models, problems));
     if written.call_timeout.nanos() > LONGEST_TIMEOUT.0 {
         let cure = "write at most \"365d\"";
-        problems.add_unplaced("a `call_timeout` is longer than a year", cure);
+        problems.add_of_file("a `call_timeout` is longer than a year", cure);
     }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let fallback = fallback(written.fallback.as_ref(), models, problems);

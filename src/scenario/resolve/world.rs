@@ -175,15 +175,24 @@ impl Resolver<'_> {
             .map_or(Span::default(), |fault| fault.span);
         let touched = |key: &str| dropped.touches(&format!("faults[{at}].{key}"));
         // What is left of a part that was wrong says nothing.
-        let effect = match touched("effect") {
-            true => None,
-            false => effect(&written.effect, span("effect"), self.problems()),
+        for (missing, key, cure) in [
+            (written.effect.is_none(), "effect", "write one, such as `effect = \"outage\"`"),
+            (written.start.is_none(), "start", "write when it starts, such as `start = \"10:00\"`"),
+        ] {
+            if missing && !touched(key) {
+                self.problems().add(whole, format!("the fault has no `{key}`"), cure);
+            }
+        }
+        let effect = match &written.effect {
+            Some(written) if !touched("effect") => effect(written, span("effect"), self.problems()),
+            _ => None,
         };
         let target = match ["models", "provider", "draw", "everything"].into_iter().any(touched) {
             true => None,
             false => self.target(written, whole, registry, models),
         };
-        let start = self.instant(clock, &written.start, span("start"));
+        let start =
+            written.start.as_ref().and_then(|start| self.instant(clock, start, span("start")));
         let end = match &written.end {
             Some(end) => self.instant(clock, end, span("end")),
             None => Some(SimTime::NEVER),

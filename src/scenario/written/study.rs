@@ -139,7 +139,8 @@ pub struct Fault {
     #[schemars(example = &"five exhausted")]
     pub name: Option<Name>,
     /// What the fault does to the models it hits.
-    pub effect: Effect,
+    #[schemars(required)]
+    pub effect: Option<Effect>,
     /// The models it hits. Write exactly one of `models`, `provider`, `draw` and `everything`.
     #[schemars(extend("examples" = [["Groq"]]))]
     pub models: Option<Vec<Name>>,
@@ -151,7 +152,8 @@ pub struct Fault {
     pub everything: Option<bool>,
     /// When it starts: a local time of day on the first day, a local date and time, or a time after the start of the
     /// run.
-    pub start: FaultTime,
+    #[schemars(required)]
+    pub start: Option<FaultTime>,
     /// When it ends, in the same three forms. By default it lasts until the end of the run.
     pub end: Option<FaultTime>,
     /// The time over which the effect grows from nothing to its full size, by default at once.
