@@ -138,6 +138,11 @@ fn heading(measure: Measure) -> String {
     format!("{}, {unit}", measure.name)
 }
 
+/// The default reward is the efficiency on another scale and not shown beside it.
+fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
+    measure != measure::REWARD || manifest.reward != "efficiency"
+}
+
 fn main_table(
     entries: &Entries,
     manifest: &Manifest,
@@ -146,8 +151,7 @@ fn main_table(
 ) -> TextTable {
     let measures: Vec<Measure> = MAIN
         .into_iter()
-        // The default reward is the efficiency on another scale.
-        .filter(|m| *m != measure::REWARD || manifest.reward != "efficiency")
+        .filter(|m| is_shown(*m, manifest))
         .filter(|m| {
             manifest
                 .variants
@@ -401,7 +405,7 @@ fn selections(text: &mut String, manifest: &Manifest, block: &BlockEntry) {
 
 fn meanings(text: &mut String, manifest: &Manifest) {
     put(text, "\n## What the numbers mean\n\n");
-    for measure in MEASURES.into_iter().filter(|m| MAIN.contains(m)) {
+    for measure in MEASURES.into_iter().filter(|m| MAIN.contains(m) && is_shown(*m, manifest)) {
         line(text, format_args!("- `{}` ({}): {}", measure.name, measure.unit, measure.doc));
     }
     let selection = measure::FALLBACK_SELECTION_RATE;
@@ -411,7 +415,12 @@ fn meanings(text: &mut String, manifest: &Manifest) {
         "\nThe unit of inference is the seed, a whole simulated world. A dash means that nothing of the kind happened. \
          Intervals are Student's t; where all seeds agree on 0 or 1, the Clopper-Pearson bound.\n",
     );
-    line(text, format_args!("\nFigures of the models: {}", manifest.registry_source));
+    line(text, format_args!("\nWhere the models' figures come from: {}", manifest.registry_source));
+    put(
+        text,
+        "\nThe world's own figures (spread of the truth, noise of response times and quality, difficulty correlation, \
+         share of errors, limits) are assumptions of the scenario; what it does not write has the format's defaults.\n",
+    );
     let assumed: Vec<String> = manifest
         .assumed
         .iter()
