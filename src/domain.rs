@@ -346,6 +346,10 @@ pub enum FallbackReason {
 }
 
 impl FallbackReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] =
+        [Self::TokenExhausted, Self::ModelFailure, Self::Timeout, Self::RateLimit];
+
     /// The name in tables and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -451,6 +455,8 @@ pub struct AttemptRecord {
     pub wait: SimDuration,
     /// How it ended.
     pub response: Response,
+    /// That counts as an answer.
+    pub served: bool,
     /// What the learner was fed, if it was.
     pub reward: Option<f64>,
     /// Decision regret in reward units, if it is recorded.
@@ -506,6 +512,8 @@ pub struct TaskRecord {
     pub served_by: Option<ModelId>,
     /// The model whose skipping or failing first made another one necessary, and why.
     pub trigger: Option<(ModelId, FallbackReason)>,
+    /// The step in which that happened was answered by another model.
+    pub rescued: bool,
 }
 
 #[cfg(test)]

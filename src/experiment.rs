@@ -260,11 +260,11 @@ fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<
                     n_seeds: line.estimate.map_or(0, |e| e.n as u32),
                     mean: line.estimate.map(|e| e.mean),
                     sd: line.estimate.map(|e| e.sd),
-                    low: line.estimate.map(|e| e.low),
-                    high: line.estimate.map(|e| e.high),
+                    low: line.estimate.filter(|e| e.n > 1).map(|e| e.low),
+                    high: line.estimate.filter(|e| e.n > 1).map(|e| e.high),
                     difference: line.difference.map(|e| e.mean),
-                    difference_low: line.difference.map(|e| e.low),
-                    difference_high: line.difference.map(|e| e.high),
+                    difference_low: line.difference.filter(|e| e.sd > 0.0).map(|e| e.low),
+                    difference_high: line.difference.filter(|e| e.sd > 0.0).map(|e| e.high),
                 });
             }
         }

@@ -205,7 +205,7 @@ fn a_trace_that_cannot_be_used_is_one_clear_error_with_file_and_cure() {
     let head = "arrived_s,input_tokens,output_tokens\n";
     let bad: [(&str, Option<String>, &str, &str); 9] = [
         ("missing.csv", None, "there is no file", "check the path"),
-        ("nothing.csv", Some(String::new()), "no column `arrived_s`", "write it as CSV"),
+        ("nothing.csv", Some(String::new()), "is empty", "at least one request"),
         ("empty.csv", Some(head.to_owned()), "has no rows", "at least one request"),
         (
             "backwards.csv",

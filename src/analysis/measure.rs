@@ -28,7 +28,7 @@ pub const TASKS: Measure =
 pub const INTERRUPTED: Measure = figure(
     "interrupted",
     "tasks",
-    "Tasks cut off by the end of the run; left out of every other measure.",
+    "Tasks cut off by the end of the run; left out of every other measure, but for the calls and fallbacks they had.",
 );
 /// Headline efficiency.
 pub const EFFICIENCY: Measure = figure(
@@ -61,13 +61,32 @@ pub const SHED: Measure =
 /// Triggered.
 pub const TRIGGERED: Measure = share(
     "triggered",
-    "Tasks whose chosen model was skipped (quota, breaker) or whose call was not served, of all that arrived.",
+    "Tasks whose chosen model was skipped by the router's belief (quota, breaker, held back) or whose call was not served, of all that arrived. A learner's frozen estimates may keep choosing a closed model, so rates over triggered tasks compare stacks only beside this share.",
 );
 /// Fallback success.
 pub const FALLBACK_SERVED_RATE: Measure = share(
     "fallback_served_rate",
     "Triggered tasks answered in time by a model other than the triggering one, of all triggered tasks.",
 );
+/// Fallback success by the reason of the trigger, in the order of [`crate::domain::FallbackReason::ALL`].
+pub const FALLBACK_SERVED_RATE_BY_REASON: [Measure; 4] = [
+    share(
+        "fallback_served_rate_token_exhausted",
+        "As fallback_served_rate, over tasks triggered because a quota is, or is believed to be, used up.",
+    ),
+    share(
+        "fallback_served_rate_model_failure",
+        "As fallback_served_rate, over tasks triggered by an error, a wrong answer, a dead key or an open breaker.",
+    ),
+    share(
+        "fallback_served_rate_timeout",
+        "As fallback_served_rate, over tasks triggered by a call without an answer in time.",
+    ),
+    share(
+        "fallback_served_rate_rate_limit",
+        "As fallback_served_rate, over tasks triggered by a 429 of a limit per minute.",
+    ),
+];
 /// The plan's own fallback success.
 pub const FALLBACK_SELECTION_RATE: Measure = share(
     "fallback_selection_rate",
@@ -82,7 +101,7 @@ pub const BEST_MODEL_SHARE: Measure = share(
 pub const DECISION_REGRET: Measure = figure(
     "decision_regret",
     "reward",
-    "Expected reward lost by choices against the best admitted model, summed over a task's calls, per task.",
+    "Expected reward lost by choices against the best admitted model, summed over a task's calls, per task. It is charged by call: a stack that gives up after a failed call makes no further choice and so shows less regret, not more.",
 );
 /// Attempts.
 pub const ATTEMPTS: Measure = figure("attempts_per_task", "calls", "Calls made per task.");
@@ -112,7 +131,7 @@ pub const LATENCY_P99: Measure = figure(
 );
 
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 19] = [
+pub const MEASURES: [Measure; 23] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
@@ -123,6 +142,10 @@ pub const MEASURES: [Measure; 19] = [
     SHED,
     TRIGGERED,
     FALLBACK_SERVED_RATE,
+    FALLBACK_SERVED_RATE_BY_REASON[0],
+    FALLBACK_SERVED_RATE_BY_REASON[1],
+    FALLBACK_SERVED_RATE_BY_REASON[2],
+    FALLBACK_SERVED_RATE_BY_REASON[3],
     FALLBACK_SELECTION_RATE,
     BEST_MODEL_SHARE,
     DECISION_REGRET,

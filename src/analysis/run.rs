@@ -2,8 +2,8 @@
 
 use crate::analysis::histogram::Histogram;
 use crate::analysis::measure::{self, Measure};
-use crate::domain::{FallbackEvent, Outcome, TaskRecord};
-use crate::units::{Level, ModelId, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
+use crate::domain::{AttemptRecord, FallbackEvent, FallbackReason, Outcome, TaskRecord};
+use crate::units::{Level, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
 
 /// Which points a curve has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub struct BinSums {
 pub struct ModelSums {
     /// Calls dispatched for tasks that arrived in the bin.
     pub calls: u64,
-    /// Tasks served, by level.
+    /// Steps answered, by level.
     pub served: PerLevel<u64>,
     /// Billed tokens.
     pub tokens: u64,
@@ -114,8 +114,10 @@ struct Scope {
     in_time: u64,
     served: u64,
     shed: u64,
-    triggered: u64,
-    rescued: u64,
+    /// By reason.
+    triggered: [u64; 4],
+    /// By reason.
+    rescued: [u64; 4],
     fallbacks: u64,
     fallbacks_found: u64,
     attempts: u64,
@@ -246,12 +248,13 @@ impl RunStatistics {
     }
 
     /// Books a call.
-    pub fn attempt_ended(&mut self, task: TaskId, model: ModelId, tokens: u64, cost_usd: f64) {
-        if let Some(bin) = self.places.get(task).and_then(|place| place.bin) {
-            let sums = &mut self.models[bin][model.index()];
+    pub fn attempt_ended(&mut self, call: &AttemptRecord) {
+        if let Some(bin) = self.places.get(call.task).and_then(|place| place.bin) {
+            let sums = &mut self.models[bin][call.model.index()];
             sums.calls += 1;
-            sums.tokens += tokens;
-            sums.cost_usd += cost_usd;
+            sums.served[call.level.index()] += u64::from(call.served);
+            sums.tokens += call.response.tokens();
+            sums.cost_usd += call.response.cost_usd;
         }
     }
 
@@ -283,18 +286,16 @@ impl RunStatistics {
             sums.n_best += u64::from(task.n_best);
             sums.n_decisions += u64::from(task.n_decisions);
         }
-        if let Some(model) = task.served_by {
-            self.models[bin][model.index()].served[task.level.index()] += 1;
-        }
-        let rescued = task.in_time
-            && task.trigger.is_some_and(|(model, _)| task.served_by.is_some_and(|m| m != model));
+        let rescued = task.in_time && task.rescued;
         for_scopes(&mut self.scopes, place, task.level, |scope| {
             scope.tasks += 1;
             scope.in_time += u64::from(task.in_time);
             scope.served += u64::from(task.served);
             scope.shed += u64::from(task.outcome == Outcome::Shed);
-            scope.triggered += u64::from(task.trigger.is_some());
-            scope.rescued += u64::from(rescued);
+            if let Some((_, reason)) = task.trigger {
+                scope.triggered[reason as usize] += 1;
+                scope.rescued[reason as usize] += u64::from(rescued);
+            }
             scope.attempts += u64::from(task.n_attempts);
             scope.tokens += task.input_tokens + task.output_tokens;
             scope.cost_usd += task.cost_usd;
@@ -355,6 +356,7 @@ impl RunStatistics {
                 .count();
             of(good as u64, busy)
         });
+        let triggered = scope.triggered.iter().sum();
         let regret = |value: Option<f64>| value.filter(|_| self.measures_regret);
         let mut measured = vec![
             (measure::TASKS, Some(n as f64)),
@@ -365,8 +367,8 @@ impl RunStatistics {
             (measure::AVAILABILITY_BY_MINUTE, by_minute),
             (measure::SERVED, of(scope.served, n)),
             (measure::SHED, of(scope.shed, n)),
-            (measure::TRIGGERED, of(scope.triggered, n)),
-            (measure::FALLBACK_SERVED_RATE, of(scope.rescued, scope.triggered)),
+            (measure::TRIGGERED, of(triggered, n)),
+            (measure::FALLBACK_SERVED_RATE, of(scope.rescued.iter().sum(), triggered)),
             (measure::FALLBACK_SELECTION_RATE, of(scope.fallbacks_found, scope.fallbacks)),
             (measure::BEST_MODEL_SHARE, regret(of(scope.n_best, scope.n_decisions))),
             (measure::DECISION_REGRET, regret(over(scope.decision_regret, n))),
@@ -374,6 +376,12 @@ impl RunStatistics {
             (measure::TOKENS, of(scope.tokens, n)),
             (measure::COST, over(scope.cost_usd, n)),
         ];
+        for (which, reason) in
+            measure::FALLBACK_SERVED_RATE_BY_REASON.into_iter().zip(FallbackReason::ALL)
+        {
+            let at = reason as usize;
+            measured.push((which, of(scope.rescued[at], scope.triggered[at])));
+        }
         for (which, p) in [
             (measure::LATENCY_P50, 0.5),
             (measure::LATENCY_P95, 0.95),

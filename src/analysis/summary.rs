@@ -48,7 +48,11 @@ pub fn summarise(runs: &[Vec<Value>], first: Option<&[Vec<Value>]>) -> Vec<Line>
                 mean_over_seeds(&pairs, false)
             });
             let (measure, level, window) = key;
-            let estimate = mean_over_seeds(&values, measure.is_proportion);
+            let estimate = mean_over_seeds(&values, measure.is_proportion).map(|estimate| {
+                // Everything but a reward is 0 or more by its nature.
+                let floor = if measure == super::measure::REWARD { f64::MIN } else { 0.0 };
+                Estimate { low: estimate.low.max(floor), ..estimate }
+            });
             Line { measure, level, window, estimate, difference }
         })
         .collect()

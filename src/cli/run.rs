@@ -25,8 +25,8 @@ pub(super) struct Run {
     #[arg(long, value_parser = parse_seeds)]
     seeds: Option<Seeds>,
     /// Threads; the results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Folder of the results [default: results/<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -105,7 +105,7 @@ impl Run {
             complain(&format!("{}: {}", study.name, study.question));
         }
         let bar = Bar::new(self.quiet);
-        let threads = self.threads.map_or(0, std::num::NonZeroUsize::get);
+        let threads = self.threads.map_or(0, usize::from);
         experiment::run(study, staging.path(), threads, &bar).map_err(|e| failed(&e))?;
         bar.finish();
         let text = report::write(staging.path()).map_err(|e| failed(&e))?;

@@ -89,6 +89,7 @@ impl<O: Observer> Run<'_, O> {
             first_model: None,
             served_by: None,
             trigger: None,
+            rescued: false,
         };
         let gives_up_on_task = kind.deadline.map_or(SimTime::NEVER, |d| now + d);
         let slot = self.vacant.pop().map_or(self.slots.len(), |slot| slot as usize);
@@ -259,6 +260,8 @@ impl<O: Observer> Run<'_, O> {
         active.sums.reward += self.cell.reward.of(&account);
         if active.record.trigger.is_none() {
             active.record.trigger = active.chain.trigger;
+            let other = |(from, _): (ModelId, _)| model.is_some_and(|by| by != from);
+            active.record.rescued = served && active.chain.trigger.is_some_and(other);
         }
         let n_steps = self.cell.world.task_types[usize::from(active.task_type)].steps.len();
         if served && usize::from(active.record.n_steps) < n_steps {
@@ -322,6 +325,7 @@ impl<O: Observer> Run<'_, O> {
             dispatched: active.dispatched,
             wait: active.service_began.since(active.dispatched),
             response: *response,
+            served: self.stack.served(response.outcome),
             reward: fed,
             decision_regret: active.decision_regret,
         });

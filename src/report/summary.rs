@@ -29,10 +29,12 @@ const MAIN: [Measure; 8] = [
 #[derive(Clone, Copy)]
 struct Entry {
     mean: f64,
-    low: f64,
-    high: f64,
+    /// Both ends of the interval, where there is one.
+    interval: Option<(f64, f64)>,
+    sd: f64,
     n: f64,
-    difference: Option<(f64, f64, f64)>,
+    /// Difference to the first variant, and both ends of its interval where there is one.
+    difference: Option<(f64, Option<(f64, f64)>)>,
 }
 
 /// Key: block, variant, level, window, measure.
@@ -45,7 +47,7 @@ impl Entries {
             .into_iter()
             .map(|name| rows.texts(name))
             .collect::<Result<_, _>>()?;
-        let names = ["mean", "low", "high", "n_seeds"];
+        let names = ["mean", "n_seeds", "sd", "low", "high"];
         let values: Vec<Vec<Option<f64>>> =
             names.into_iter().map(|name| rows.numbers(name)).collect::<Result<_, _>>()?;
         let names = ["difference", "difference_low", "difference_high"];
@@ -53,20 +55,18 @@ impl Entries {
             names.into_iter().map(|name| rows.numbers(name)).collect::<Result<_, _>>()?;
         let mut entries = BTreeMap::new();
         for at in 0..keys[0].len() {
-            let [Some(mean), Some(low), Some(high), Some(n)] =
-                std::array::from_fn(|column| values[column][at])
+            let [Some(mean), Some(n), Some(sd)] = std::array::from_fn(|column| values[column][at])
             else {
                 continue;
             };
+            let interval = values[3][at].zip(values[4][at]);
             let [block, variant, level, window, measure] =
                 std::array::from_fn(|column| keys[column][at].clone());
-            let difference = match std::array::from_fn(|column| differences[column][at]) {
-                [Some(mean), Some(low), Some(high)] => Some((mean, low, high)),
-                _ => None,
-            };
+            let ends = differences[1][at].zip(differences[2][at]);
+            let difference = differences[0][at].map(|mean| (mean, ends));
             entries.insert(
                 (block, variant, level, window, measure),
-                Entry { mean, low, high, n, difference },
+                Entry { mean, interval, sd, n, difference },
             );
         }
         Ok(Self(entries))
@@ -122,13 +122,19 @@ fn shown(value: f64, measure: Measure) -> String {
 fn with_interval(entry: Option<Entry>, measure: Measure) -> String {
     match entry {
         None => "-".to_owned(),
-        Some(e) if e.n < 2.0 => shown(e.mean, measure),
-        Some(e) => format!(
-            "{} [{}, {}]",
-            shown(e.mean, measure),
-            shown(e.low, measure),
-            shown(e.high, measure)
-        ),
+        // Seeds that all agree say nothing of a spread: their number is all there is.
+        Some(e) if measure.is_proportion && e.sd == 0.0 && e.n > 1.0 => {
+            format!("{} (all {} seeds)", shown(e.mean, measure), e.n)
+        }
+        Some(e) => match e.interval {
+            None => shown(e.mean, measure),
+            Some((low, high)) => format!(
+                "{} [{}, {}]",
+                shown(e.mean, measure),
+                shown(low, measure),
+                shown(high, measure)
+            ),
+        },
     }
 }
 
@@ -206,6 +212,36 @@ fn level_table(
     Some(table)
 }
 
+/// Fallback success over tasks that arrive while a fault lasts, by the reason of the trigger.
+fn reason_table(entries: &Entries, manifest: &Manifest, block: &BlockEntry) -> Option<TextTable> {
+    let measures: Vec<Measure> = std::iter::once(measure::TRIGGERED)
+        .chain(measure::FALLBACK_SERVED_RATE_BY_REASON)
+        .filter(|m| {
+            let of = |v: &String| entries.get(&block.name, v, "all", "faults", *m);
+            manifest.variants.iter().any(|v| of(v).is_some())
+        })
+        .collect();
+    if measures.len() < 2 {
+        return None;
+    }
+    let mut header = vec!["variant".to_owned()];
+    header.extend(measures.iter().map(|m| {
+        let short = m.name.trim_start_matches("fallback_served_rate_");
+        format!("{short}, %")
+    }));
+    let mut table = TextTable::new(header);
+    for variant in &manifest.variants {
+        let mut row = vec![variant.clone()];
+        row.extend(
+            measures
+                .iter()
+                .map(|m| with_interval(entries.get(&block.name, variant, "all", "faults", *m), *m)),
+        );
+        table.push(row);
+    }
+    Some(table)
+}
+
 fn difference_table(
     entries: &Entries,
     manifest: &Manifest,
@@ -227,7 +263,8 @@ fn difference_table(
         row.extend(measures.iter().map(|m| {
             match entries.get(&block.name, variant, "all", "run", *m).and_then(|e| e.difference) {
                 None => "-".to_owned(),
-                Some((mean, low, high)) => {
+                Some((mean, None)) => signed(mean, *m),
+                Some((mean, Some((low, high)))) => {
                     format!("{} [{}, {}]", signed(mean, *m), signed(low, *m), signed(high, *m))
                 }
             }
@@ -267,6 +304,13 @@ pub fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsErro
             if let Some(table) = level_table(&entries, manifest, block, window, measure) {
                 put(&mut text, &format!("\n{title}\n\n{}", table.console()));
             }
+        }
+        if let Some(table) = reason_table(&entries, manifest, block) {
+            put(
+                &mut text,
+                "\ntriggered, and fallback_served_rate by reason, tasks arriving while a fault lasts\n\n",
+            );
+            put(&mut text, &table.console());
         }
     }
     Ok(text)
@@ -341,6 +385,15 @@ pub(super) fn markdown(
                 put(&mut text, &table.markdown());
             }
         }
+        if let Some(table) = reason_table(&entries, manifest, block) {
+            line(
+                &mut text,
+                format_args!(
+                    "\n### triggered, and fallback_served_rate by reason, tasks arriving while a fault lasts\n"
+                ),
+            );
+            put(&mut text, &table.markdown());
+        }
         if let Some(table) = difference_table(&entries, manifest, block) {
             line(
                 &mut text,
@@ -413,7 +466,7 @@ fn meanings(text: &mut String, manifest: &Manifest) {
     put(
         text,
         "\nThe unit of inference is the seed, a whole simulated world. A dash means that nothing of the kind happened. \
-         Intervals are Student's t; where all seeds agree on 0 or 1, the Clopper-Pearson bound.\n",
+         Intervals are Student's t over seeds; where all seeds agree on a proportion, their number stands instead.\n",
     );
     line(text, format_args!("\nWhere the models' figures come from: {}", manifest.registry_source));
     put(

@@ -302,12 +302,7 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
     #[inline]
     fn attempt_ended(&mut self, record: &AttemptRecord) {
         let response = &record.response;
-        self.statistics.attempt_ended(
-            record.task,
-            record.model,
-            response.tokens(),
-            response.cost_usd,
-        );
+        self.statistics.attempt_ended(record);
         if !self.keeps_attempts {
             return;
         }
@@ -401,6 +396,7 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
             served_by: record.served_by.map(|m| self.model(m)),
             triggered_by: record.trigger.map(|(m, _)| self.model(m)),
             trigger_reason: record.trigger.map(|(_, reason)| reason),
+            rescued: record.rescued,
         });
         if self.tasks.len() >= CHUNK_ROWS {
             self.sink.take(&self.tasks);

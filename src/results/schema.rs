@@ -57,6 +57,8 @@ table! {
         triggered_by: Option<&'n str>,
         /// Why: token_exhausted, model_failure, timeout or rate_limit.
         trigger_reason: Option<FallbackReason>,
+        /// The step in which that happened was answered by another model.
+        rescued: bool,
     }
 }
 
@@ -183,13 +185,13 @@ table! {
         bin: u32,
         /// Calls of tasks that arrived in the span.
         calls: u64,
-        /// Tasks at L1 that it served.
+        /// Steps at L1 that it answered.
         served_l1: u64,
-        /// Tasks at L2 that it served.
+        /// Steps at L2 that it answered.
         served_l2: u64,
-        /// Tasks at L3 that it served.
+        /// Steps at L3 that it answered.
         served_l3: u64,
-        /// Tasks at L4 that it served.
+        /// Steps at L4 that it answered.
         served_l4: u64,
         /// Billed tokens of those calls.
         tokens: u64,
@@ -241,13 +243,14 @@ table! {
         mean: Option<f64>,
         /// Standard deviation over seeds.
         sd: Option<f64>,
-        /// Lower end of the 95 % interval (t; Clopper-Pearson where all seeds agree on 0 or 1).
+        /// Lower end of the 95 % interval (t; where all seeds agree on a proportion of 0 or 1, the Clopper-Pearson bound on
+        /// the share of seeds that would); null for one seed.
         low: Option<f64>,
         /// Upper end of it.
         high: Option<f64>,
         /// Mean over seeds of the difference to the first variant on the same seed; null for the first variant.
         difference: Option<f64>,
-        /// Lower end of its 95 % paired t interval.
+        /// Lower end of its 95 % paired t interval; null where all seeds differ alike.
         difference_low: Option<f64>,
         /// Upper end of it.
         difference_high: Option<f64>,

@@ -18,6 +18,7 @@ use crate::domain::{
     BreakerEvent, ChosenBy, FallbackEvent, FallbackReason, ModelSet, Outcome, Propensity, Request,
     Response, Role,
 };
+use crate::learners::arms::first_largest;
 use crate::learners::{Choice, Context, Feedback};
 use crate::registry::Registry;
 use crate::reward::{Account, Reward};
@@ -48,6 +49,8 @@ pub struct StackRule {
     pub last_resort: Option<ModelId>,
     /// A model whose key was refused is asked again after this time.
     pub auth_recheck: SimDuration,
+    /// A model that answered 429 is left alone for this time, or for its Retry-After if that is longer; zero: not at all.
+    pub hold_after_429: SimDuration,
     /// The ledger's judgement.
     pub ledger: LedgerRule,
     /// Retries.
@@ -108,7 +111,9 @@ pub struct Stack {
     order: Order,
     ledger: Ledger,
     breakers: Breakers,
-    dead_keys: Vec<(ModelId, SimTime)>,
+    scores: Vec<PerLevel<f64>>,
+    /// Models left alone until an instant, and why.
+    held_back: Vec<(ModelId, SimTime, FallbackReason)>,
     /// Fallbacks since the engine last emptied this.
     pub fallback_log: Vec<FallbackEvent>,
     /// Breaker transitions since the engine last emptied this.
@@ -134,7 +139,8 @@ impl Stack {
             order: Order::new(&rule.order, registry, n_task_types),
             ledger: Ledger::new(rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, n_models),
-            dead_keys: Vec::new(),
+            scores: registry.models.iter().map(|m| m.score).collect(),
+            held_back: Vec::new(),
             fallback_log: Vec::new(),
             breaker_log: Vec::new(),
             rule,
@@ -163,18 +169,21 @@ impl Stack {
         chain: &mut Chain,
         told: Option<&[f64]>,
     ) -> Next {
-        let all = self.candidates(now, request.level);
-        let (eligible, short) = self.eligible(now, all);
-        if eligible.is_empty() {
-            return self.resort(now, request, chain, told, all, short);
-        }
-        let Some(favourite) = self.pick(now, request, chain, told, all, short) else {
-            return Next::Finish;
+        let all = self.serving[request.level.index()];
+        let candidates = self.candidates(now, request.level);
+        let (eligible, short) = self.eligible(now, candidates);
+        let all_short = self.ledger_short(now, all);
+        let favourite = self.pick(now, request, chain, told, all, all_short);
+        let Some(favourite) = favourite else {
+            // The order names no model of this level.
+            return self.without_choice(now, request, chain, told);
         };
         let skipped = !eligible.contains(favourite.model);
         if skipped {
-            let reason = skip_reason(short.contains(favourite.model));
-            chain.trigger = Some((favourite.model, reason));
+            chain.trigger = Some((favourite.model, self.skip_reason(favourite.model, short)));
+        }
+        if eligible.is_empty() {
+            return self.call_last_resort(now, request, chain, told);
         }
         // A probability among all models is none among the eligible ones: such a choice is made anew.
         let choice = if skipped || (eligible != all && favourite.propensity != Propensity::Unknown)
@@ -188,13 +197,23 @@ impl Stack {
                 let call = self.chosen(now, choice, Role::First);
                 self.place(now, request, chain, told, call)
             }
-            None if self.rule.fallback == FallbackPlan::None => {
-                self.call_last_resort(now, request, chain, told, all)
-            }
-            None => {
-                let (from, reason) = chain.trigger.expect("only a skipped favourite leaves none");
+            None => self.without_choice(now, request, chain, told),
+        }
+    }
+
+    /// The order has nobody to call: the fallback plan goes on from whom it would have called, or the last resort.
+    fn without_choice(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+    ) -> Next {
+        match chain.trigger {
+            Some((from, reason)) if self.rule.fallback != FallbackPlan::None => {
                 self.fall_back(now, request, chain, told, from, reason)
             }
+            _ => self.call_last_resort(now, request, chain, told),
         }
     }
 
@@ -218,7 +237,15 @@ impl Stack {
         }
         match response.outcome {
             Outcome::QuotaExhausted => self.ledger.refused(now, call.model),
-            Outcome::Auth => self.dead_keys.push((call.model, now + self.rule.auth_recheck)),
+            Outcome::Auth => {
+                let until = now + self.rule.auth_recheck;
+                self.held_back.push((call.model, until, FallbackReason::ModelFailure));
+            }
+            Outcome::RateLimited if self.rule.hold_after_429 > SimDuration::ZERO => {
+                let advised = response.retry_after.unwrap_or(SimDuration::ZERO);
+                let until = now + self.rule.hold_after_429.max(advised);
+                self.held_back.push((call.model, until, FallbackReason::RateLimit));
+            }
             _ => {}
         }
         let reason = FallbackReason::of(response.outcome);
@@ -267,19 +294,34 @@ impl Stack {
         }
     }
 
-    /// Models with the level whose key is not known to be dead.
+    /// Models with the level that are not held back.
     fn candidates(&mut self, now: SimTime, level: Level) -> ModelSet {
         let mut set = self.serving[level.index()];
-        if !self.dead_keys.is_empty() {
-            self.dead_keys.retain(|(_, until)| *until > now);
-            self.dead_keys.iter().for_each(|(model, _)| set.remove(*model));
+        if !self.held_back.is_empty() {
+            self.held_back.retain(|(_, until, _)| *until > now);
+            self.held_back.iter().for_each(|(model, _, _)| set.remove(*model));
         }
         set
     }
 
+    /// Of `all`, those believed to be short of tokens.
+    fn ledger_short(&mut self, now: SimTime, all: ModelSet) -> ModelSet {
+        self.ledger.short(now).and(all)
+    }
+
+    /// Why a model that the order would have called is not eligible.
+    fn skip_reason(&self, model: ModelId, short: ModelSet) -> FallbackReason {
+        let held = self.held_back.iter().find(|(held, _, _)| *held == model);
+        match held {
+            Some((_, _, reason)) => *reason,
+            None if short.contains(model) => FallbackReason::TokenExhausted,
+            None => FallbackReason::ModelFailure,
+        }
+    }
+
     /// Of `all`, those that the order may pick, and those short of tokens.
     fn eligible(&mut self, now: SimTime, all: ModelSet) -> (ModelSet, ModelSet) {
-        let short = self.ledger.short(now).and(all);
+        let short = self.ledger_short(now, all);
         let mut eligible = if self.order.keeps_short() { all } else { all.minus(short) };
         if self.rule.order_sees_breaker {
             eligible = eligible.minus(self.breakers.refusing(now));
@@ -310,32 +352,21 @@ impl Stack {
         self.order.pick(&View { request, context, told }, among, &mut stream)
     }
 
-    /// No model is eligible: the last resort, if there is one.
-    fn resort(
-        &mut self,
-        now: SimTime,
-        request: &Request,
-        chain: &mut Chain,
-        told: Option<&[f64]>,
-        all: ModelSet,
-        short: ModelSet,
-    ) -> Next {
-        let favourite = self.pick(now, request, chain, Some(&NOTHING_TOLD), all, short);
-        if let Some(choice) = favourite {
-            chain.trigger = Some((choice.model, skip_reason(short.contains(choice.model))));
-        }
-        self.call_last_resort(now, request, chain, told, all)
-    }
-
+    /// Nobody is left to choose: the last resort, if there is one and its key is not known to be dead.
     fn call_last_resort(
         &mut self,
         now: SimTime,
         request: &Request,
         chain: &mut Chain,
         told: Option<&[f64]>,
-        all: ModelSet,
     ) -> Next {
-        let Some(model) = self.rule.last_resort.filter(|m| all.contains(*m)) else {
+        let dead = |model: ModelId| {
+            let reason = FallbackReason::ModelFailure;
+            self.held_back.iter().any(|(held, _, why)| *held == model && *why == reason)
+        };
+        let serving = self.serving[request.level.index()];
+        let resort = self.rule.last_resort.filter(|m| serving.contains(*m) && !dead(*m));
+        let Some(model) = resort else {
             return Next::Finish;
         };
         let hour = self.hour(now);
@@ -456,13 +487,20 @@ impl Stack {
                 }
                 let (eligible, short) = self.eligible(now, all);
                 let mut left = eligible.minus(chain.tried);
-                loop {
-                    let choice = self.pick(now, request, chain, told, left, short)?;
-                    if self.breakers.acquire(now, choice.model, &mut self.breaker_log) {
-                        return Some(choice.model);
+                while !left.is_empty() {
+                    let choice = self.pick(now, request, chain, told, left, short);
+                    // Behind the models that an order names stand the others, by declared score.
+                    let level = request.level.index();
+                    let next = choice.map_or_else(
+                        || first_largest(left, |m| self.scores[m.index()][level]),
+                        |choice| choice.model,
+                    );
+                    if self.breakers.acquire(now, next, &mut self.breaker_log) {
+                        return Some(next);
                     }
-                    left.remove(choice.model);
+                    left.remove(next);
                 }
+                None
             }
         }
     }
@@ -532,11 +570,4 @@ impl Stack {
         self.order.learn(&View { request, context, told: None }, &feedback);
         Some(reward)
     }
-}
-
-/// Stands in for what the informed reference is told when every model is closed to it and nothing hangs on its pick.
-const NOTHING_TOLD: [f64; ModelSet::CAPACITY] = [0.0; ModelSet::CAPACITY];
-
-fn skip_reason(short: bool) -> FallbackReason {
-    if short { FallbackReason::TokenExhausted } else { FallbackReason::ModelFailure }
 }

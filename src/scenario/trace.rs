@@ -48,6 +48,10 @@ fn from_csv(path: &Path) -> Result<Vec<TraceRow>, Refusal> {
             "write it as CSV with the columns arrived_s,input_tokens,output_tokens",
         )
     };
+    if std::fs::metadata(path).is_ok_and(|about| about.len() == 0) {
+        let reason = format!("the trace {} is empty", path.display());
+        return Err(Refusal::new(reason, "name a trace with at least one request"));
+    }
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| broken(&e))?;
     let header = reader.headers().map_err(|e| broken(&e))?.clone();
@@ -139,7 +143,7 @@ mod tests {
             assert!(refusal.reason.contains(said), "{}", refusal.reason);
         }
         assert!(of_csv("a,b\n1,2\n").expect_err("bad").reason.contains("no column `arrived_s`"));
-        assert!(of_csv("").expect_err("bad").reason.contains("no column"));
+        assert!(of_csv("").expect_err("bad").reason.contains("is empty"));
         assert!(read(Path::new("no.parquet")).is_err());
     }
 }

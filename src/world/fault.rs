@@ -27,7 +27,7 @@ pub enum Effect {
         /// By this factor.
         factor: f64,
     },
-    /// The account counts as used at least up to this share of its limit.
+    /// Tokens of the account are used up to this share of its limit as the fault starts; its own reset clears them.
     QuotaUsed {
         /// That share.
         share: f64,
@@ -114,8 +114,6 @@ pub struct Conditions {
     pub error_rate: f64,
     /// Factor on response times.
     pub latency_factor: f64,
-    /// Share of the limit that counts as used at least.
-    pub quota_used_share: f64,
     /// Factor on the limit.
     pub quota_factor: f64,
     /// Share of calls refused with 429.
@@ -138,7 +136,6 @@ impl Conditions {
         outage: None,
         error_rate: 0.0,
         latency_factor: 1.0,
-        quota_used_share: 0.0,
         quota_factor: 1.0,
         refused_share: 0.0,
         storm_retry_after: None,
@@ -157,9 +154,8 @@ impl Conditions {
                 self.error_rate = 1.0 - (1.0 - self.error_rate) * (1.0 - error_rate * strength);
             }
             Effect::SlowDown { factor: full } => self.latency_factor *= factor(full),
-            Effect::QuotaUsed { share } => {
-                self.quota_used_share = self.quota_used_share.max(share * strength);
-            }
+            // An event, not a condition: see [`Timeline::quota_sets`].
+            Effect::QuotaUsed { .. } => {}
             Effect::QuotaCut { factor: full } => self.quota_factor *= factor(full),
             Effect::RateLimitStorm { refused_share, retry_after } => {
                 self.refused_share =
@@ -245,6 +241,23 @@ impl Timeline {
             }
         }
         conditions
+    }
+
+    /// What faults set of quotas at the boundaries `from..upto` (numbers of boundaries passed): instant, model, used
+    /// share. A ramp sets more with every step.
+    pub fn quota_sets(&self, from: usize, upto: usize) -> Vec<(SimTime, ModelId, f64)> {
+        let mut sets = Vec::new();
+        for &at in &self.boundaries[from..upto] {
+            for (fault, hit) in &self.faults {
+                let Effect::QuotaUsed { share } = fault.effect else { continue };
+                let within = fault.start <= at && at < fault.end;
+                if within && at.since(fault.start) < fault.ramp.max(SimDuration(1)) {
+                    let share = share * strength(fault, at);
+                    sets.extend(hit.iter().map(|model| (at, *model, share)));
+                }
+            }
+        }
+        sets
     }
 
     /// Instants at which running calls are killed, with the models hit, in order of time.

@@ -159,16 +159,17 @@ impl Quota {
         }
     }
 
-    /// Tokens used since the last reset, and the limit, under a fault's floor and factor.
-    pub fn state(&mut self, now: SimTime, floor_share: f64, factor: f64) -> (u64, Option<u64>) {
+    /// Tokens used since the last reset, and the limit times a fault's `factor`.
+    pub fn state(&mut self, now: SimTime, factor: f64) -> (u64, Option<u64>) {
         self.refresh(now);
-        match self.limit {
-            None => (self.used, None),
-            Some(limit) => {
-                let limit = limit as f64 * factor;
-                let floor = (limit * floor_share).ceil() as u64;
-                (self.used.max(floor), Some(limit as u64))
-            }
+        (self.used, self.limit.map(|limit| (limit as f64 * factor) as u64))
+    }
+
+    /// Raises the tokens used to `share` of the limit, as somebody else's calls on the same account would.
+    pub fn use_up(&mut self, now: SimTime, share: f64) {
+        self.refresh(now);
+        if let Some(limit) = self.limit {
+            self.used = self.used.max((limit as f64 * share).ceil() as u64);
         }
     }
 

@@ -150,8 +150,16 @@ impl Providers {
             spec,
         };
         providers.timeline.advance(SimTime::ZERO);
-        providers.renew();
+        providers.pass(0);
         providers
+    }
+
+    /// Boundaries from number `from` on were passed: quotas are set, figures computed anew.
+    fn pass(&mut self, from: usize) {
+        for (at, model, share) in self.timeline.quota_sets(from, self.timeline.epoch()) {
+            self.quotas[self.spec.models[model.index()].account].use_up(at, share);
+        }
+        self.renew();
     }
 
     fn renew(&mut self) {
@@ -190,9 +198,10 @@ impl Providers {
     /// Moves the timeline to `now`; says whether the world changed.
     #[inline]
     pub fn advance(&mut self, now: SimTime) -> bool {
+        let from = self.timeline.epoch();
         let changed = self.timeline.advance(now);
         if changed {
-            self.renew();
+            self.pass(from);
         }
         changed
     }
@@ -217,12 +226,17 @@ impl Providers {
 
     /// Tokens used of a model's account, and its limit, as the provider counts them.
     pub fn quota(&mut self, now: SimTime, model: ModelId) -> (u64, Option<u64>) {
-        let conditions = self.live[model.index()].conditions;
-        self.quotas[self.spec.models[model.index()].account].state(
-            now,
-            conditions.quota_used_share,
-            conditions.quota_factor,
-        )
+        let account = self.spec.models[model.index()].account;
+        // A cut of one model's quota cuts the account that it shares.
+        let factor = self
+            .spec
+            .models
+            .iter()
+            .zip(&self.live)
+            .filter(|(spec, _)| spec.account == account)
+            .map(|(_, live)| live.conditions.quota_factor)
+            .fold(1.0, |cut: f64, factor| if factor == 1.0 { cut } else { factor });
+        self.quotas[account].state(now, factor)
     }
 
     /// Whether a call of `tokens` would be refused at `now`, a storm's luck aside.

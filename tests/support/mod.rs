@@ -72,6 +72,7 @@ impl Draft {
                 order_sees_breaker: true,
                 call_timeout: SimDuration::from_secs_f64(1e9),
                 last_resort: None,
+                hold_after_429: SimDuration::ZERO,
                 auth_recheck: SimDuration::from_secs_f64(3600.0),
                 ledger: LedgerRule { short_at_share: 1.0, learn_from_refusals: true },
                 retry: RetryPlan::none(),

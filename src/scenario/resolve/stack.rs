@@ -70,6 +70,7 @@ pub(super) fn resolve(
             call_timeout: SimDuration(written.call_timeout.nanos()),
             last_resort: last_resort.flatten(),
             auth_recheck: SimDuration(written.auth_recheck.nanos()),
+            hold_after_429: SimDuration(written.hold_after_429.nanos()),
             ledger: LedgerRule {
                 short_at_share: written.quota.short_at_share.get(),
                 learn_from_refusals: written.quota.learn_from_refusals,

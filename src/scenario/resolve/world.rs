@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::registry::{LATENCY_CURE, latency};
 use super::{Clock, Models, Resolver};
+use crate::engine::End;
 use crate::registry::Registry;
 use crate::scenario::decode::Dropped;
 use crate::scenario::problem::Problems;
@@ -198,6 +199,12 @@ impl Resolver<'_> {
             None => Some(SimTime::NEVER),
         };
         let (start, end) = (start?, end?);
+        if let Some(End::At(over)) = clock.map(|clock| clock.end)
+            && start >= over
+        {
+            let message = "the fault starts after the end of the run";
+            self.problems().add(span("start"), message, "start it earlier, or run longer");
+        }
         if end <= start {
             let message = "the fault ends before it starts";
             self.problems().add(span("end"), message, "write an end after its start");

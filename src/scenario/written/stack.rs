@@ -36,6 +36,9 @@ pub struct Stack {
     pub refusal_reward: Option<Finite>,
     /// How long a model whose key was refused is left alone.
     pub auth_recheck: Duration,
+    /// How long a model that answered 429 for a rate limit is left alone, or for its Retry-After if that is longer.
+    /// Zero: not at all, as in the Stage 4 plan.
+    pub hold_after_429: Duration,
     /// The router's own account of the tokens used.
     pub quota: QuotaLedger,
     /// How often and how a failed call is tried again.
@@ -58,6 +61,7 @@ impl Default for Stack {
             last_resort: None,
             refusal_reward: None,
             auth_recheck: Duration::from_millis(3_600_000),
+            hold_after_429: Duration::from_millis(1000),
             quota: QuotaLedger::default(),
             retry: Retry::default(),
             fallback: None,
@@ -248,7 +252,7 @@ pub enum Fallback {
     None {},
     /// The Stage 4 plan's fallback manager: a fixed chain for each level.
     Stage4(Stage4Fallback),
-    /// The router's order again, over the models not yet tried.
+    /// The router's order again, over the models not yet tried; behind those that it names, the others by declared score.
     Ranked(RankedFallback),
 }
 

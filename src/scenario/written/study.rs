@@ -184,7 +184,7 @@ pub enum Effect {
         /// By how much the time of a response is multiplied.
         factor: Positive,
     },
-    /// The daily tokens run short. Exactly one of the two keys is written.
+    /// The daily tokens run short. Exactly one of the two keys is written: `used_share` sets the tokens used as the fault starts, and the quota's own reset clears them; `limit_factor` cuts the limit while the fault lasts.
     Quota {
         /// The share of the daily tokens that is used up when the fault starts.
         #[schemars(example = 1.0)]
