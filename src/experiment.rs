@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use crate::analysis::run::{RunStatistics, Value};
 use crate::analysis::summary::summarise;
 use crate::engine::{self, Digest, End};
-use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text};
 use crate::results::parquet::PartWriter;
 use crate::results::recorder::{Discarded, Names, PartFiles, Recorder, RowSink};
@@ -64,6 +63,12 @@ struct Place<'a> {
 struct Ended {
     digest: Digest,
     values: Vec<Value>,
+}
+
+impl AsRef<[Value]> for Ended {
+    fn as_ref(&self) -> &[Value] {
+        &self.values
+    }
 }
 
 /// Runs a study and writes tables and manifest into `folder`, which is empty.
@@ -242,11 +247,10 @@ fn select(
 }
 
 fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<(), ResultsError> {
-    let values: Vec<Vec<Value>> = ended.iter().map(|run| run.values.clone()).collect();
     let n_seeds = scenario.seeds.len();
     let mut rows = Summary::default();
     for (b, block) in scenario.blocks.iter().enumerate() {
-        let runs_of = |v: usize| &values[(b * scenario.variants.len() + v) * n_seeds..][..n_seeds];
+        let runs_of = |v: usize| &ended[(b * scenario.variants.len() + v) * n_seeds..][..n_seeds];
         for (v, variant) in scenario.variants.iter().enumerate() {
             let first = (v > 0).then(|| runs_of(0));
             for line in summarise(runs_of(v), first) {
@@ -270,7 +274,6 @@ fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<
         }
     }
     let mut writer = PartWriter::create::<Summary<'_>>(folder, 0)?;
-    debug_assert!(rows.len() >= scenario.variants.len());
     writer.write(&rows)?;
     writer.finish()
 }

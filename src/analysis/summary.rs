@@ -22,9 +22,9 @@ pub struct Line {
 
 /// Summarises one variant: `runs` and `first` hold the values of the same seeds in the same order.
 #[must_use]
-pub fn summarise(runs: &[Vec<Value>], first: Option<&[Vec<Value>]>) -> Vec<Line> {
+pub fn summarise<R: AsRef<[Value]>>(runs: &[R], first: Option<&[R]>) -> Vec<Line> {
     let mut lines: Vec<(Measure, Option<Level>, Window)> = Vec::new();
-    for value in runs.iter().flatten() {
+    for value in runs.iter().flat_map(AsRef::as_ref) {
         let key = (value.measure, value.level, value.window);
         if !lines.contains(&key) {
             lines.push(key);
@@ -37,13 +37,14 @@ pub fn summarise(runs: &[Vec<Value>], first: Option<&[Vec<Value>]>) -> Vec<Line>
     lines
         .into_iter()
         .map(|key| {
-            let own: Vec<Option<f64>> = runs.iter().map(|run| value_of(run, key)).collect();
+            let own: Vec<Option<f64>> =
+                runs.iter().map(|run| value_of(run.as_ref(), key)).collect();
             let values: Vec<f64> = own.iter().copied().flatten().collect();
             let difference = first.and_then(|first| {
                 let pairs: Vec<f64> = first
                     .iter()
                     .zip(&own)
-                    .filter_map(|(run, own)| Some((*own)? - value_of(run, key)?))
+                    .filter_map(|(run, own)| Some((*own)? - value_of(run.as_ref(), key)?))
                     .collect();
                 mean_over_seeds(&pairs, false)
             });

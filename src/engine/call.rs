@@ -1,7 +1,7 @@
 //! Calls in flight: dispatched, queued, served, given up, killed, ended.
 
 use super::Observer;
-use super::run::{Run, WAKE, slot_of, unbilled};
+use super::run::{Run, WAKE, slot_of};
 use super::task::Phase;
 use crate::domain::{Outcome, Response};
 use crate::routing::{Call, Next};
@@ -92,7 +92,7 @@ impl<O: Observer> Run<'_, O> {
         let active = &mut self.slots[slot];
         self.providers.give_up(active.call.expect("a queued call").model);
         active.service_began = now;
-        active.ending = Some(unbilled(now, Outcome::Timeout));
+        active.ending = Some(Ending::unbilled(now, Outcome::Timeout));
         self.call_ended(now, slot);
     }
 
@@ -109,7 +109,7 @@ impl<O: Observer> Run<'_, O> {
         for slot in running {
             let active = &mut self.slots[slot];
             let holds_slot = active.ending.is_some_and(|ending| ending.holds_slot);
-            active.ending = Some(Ending { holds_slot, ..unbilled(now, Outcome::ApiError) });
+            active.ending = Some(Ending { holds_slot, ..Ending::unbilled(now, Outcome::ApiError) });
             self.call_ended(now, slot);
         }
     }

@@ -221,7 +221,8 @@ impl<'a, O: Observer> Run<'a, O> {
                 continue;
             }
             if let Some(call) = self.slots[slot].call.take() {
-                let response = self.response(now, slot, &unbilled(now, Outcome::Interrupted));
+                let response =
+                    self.response(now, slot, &Ending::unbilled(now, Outcome::Interrupted));
                 if self.slots[slot].phase == Phase::Queued {
                     self.slots[slot].service_began = now;
                 }
@@ -257,18 +258,4 @@ impl<'a, O: Observer> Run<'a, O> {
 /// The slot that a ticket's low bits name.
 pub(super) fn slot_of(ticket: u64) -> usize {
     (ticket & 0xff_ffff) as usize
-}
-
-/// A call's end that nobody pays for.
-pub(super) fn unbilled(at: SimTime, outcome: Outcome) -> Ending {
-    Ending {
-        at,
-        outcome,
-        quality: outcome.nominal_quality(),
-        input_tokens: 0,
-        output_tokens: 0,
-        cost_usd: 0.0,
-        retry_after: None,
-        holds_slot: false,
-    }
 }

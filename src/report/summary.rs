@@ -165,17 +165,25 @@ fn main_table(
                 .any(|v| entries.get(&block.name, v, "all", window, *m).is_some())
         })
         .collect();
-    let mut header = vec!["variant".to_owned()];
-    header.extend(measures.iter().map(|m| heading(*m)));
-    let mut table = TextTable::new(header);
+    let columns = measures.iter().map(|m| (heading(*m), "all", *m)).collect();
+    filled(entries, manifest, block, window, columns)
+}
+
+/// A row for each variant; a column is its heading, level and measure.
+fn filled(
+    entries: &Entries,
+    manifest: &Manifest,
+    block: &BlockEntry,
+    window: &str,
+    columns: Vec<(String, &str, Measure)>,
+) -> TextTable {
+    let headings = columns.iter().map(|(heading, _, _)| heading.clone());
+    let mut table = TextTable::new(std::iter::once("variant".to_owned()).chain(headings));
     for variant in &manifest.variants {
-        let mut row = vec![variant.clone()];
-        row.extend(
-            measures
-                .iter()
-                .map(|m| with_interval(entries.get(&block.name, variant, "all", window, *m), *m)),
-        );
-        table.push(row);
+        let cells = columns.iter().map(|(_, level, measure)| {
+            with_interval(entries.get(&block.name, variant, level, window, *measure), *measure)
+        });
+        table.push(std::iter::once(variant.clone()).chain(cells).collect());
     }
     table
 }
@@ -199,17 +207,8 @@ fn level_table(
     if levels.len() < 2 {
         return None;
     }
-    let mut header = vec!["variant".to_owned()];
-    header.extend(levels.iter().map(|level| format!("{level}, %")));
-    let mut table = TextTable::new(header);
-    for variant in &manifest.variants {
-        let mut row = vec![variant.clone()];
-        row.extend(levels.iter().map(|level| {
-            with_interval(entries.get(&block.name, variant, level, window, measure), measure)
-        }));
-        table.push(row);
-    }
-    Some(table)
+    let columns = levels.iter().map(|level| (format!("{level}, %"), *level, measure)).collect();
+    Some(filled(entries, manifest, block, window, columns))
 }
 
 /// Fallback success over tasks that arrive while a fault lasts, by the reason of the trigger.
@@ -224,22 +223,14 @@ fn reason_table(entries: &Entries, manifest: &Manifest, block: &BlockEntry) -> O
     if measures.len() < 2 {
         return None;
     }
-    let mut header = vec!["variant".to_owned()];
-    header.extend(measures.iter().map(|m| {
-        let short = m.name.trim_start_matches("fallback_served_rate_");
-        format!("{short}, %")
-    }));
-    let mut table = TextTable::new(header);
-    for variant in &manifest.variants {
-        let mut row = vec![variant.clone()];
-        row.extend(
-            measures
-                .iter()
-                .map(|m| with_interval(entries.get(&block.name, variant, "all", "faults", *m), *m)),
-        );
-        table.push(row);
-    }
-    Some(table)
+    let columns = measures
+        .iter()
+        .map(|m| {
+            let short = m.name.trim_start_matches("fallback_served_rate_");
+            (format!("{short}, %"), "all", *m)
+        })
+        .collect();
+    Some(filled(entries, manifest, block, "faults", columns))
 }
 
 fn difference_table(

@@ -59,6 +59,23 @@ pub struct Ending {
     pub holds_slot: bool,
 }
 
+impl Ending {
+    /// An end without an answer, which nobody pays for and which held no slot.
+    #[must_use]
+    pub fn unbilled(at: SimTime, outcome: Outcome) -> Self {
+        Self {
+            at,
+            outcome,
+            quality: outcome.nominal_quality(),
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_usd: 0.0,
+            retry_after: None,
+            holds_slot: false,
+        }
+    }
+}
+
 /// What became of a call at the provider's door.
 #[derive(Clone, Copy, Debug)]
 pub enum Admission {
@@ -121,6 +138,8 @@ pub struct Providers {
     request_rates: Vec<Option<Rate>>,
     token_rates: Vec<Option<Rate>>,
     quotas: Vec<Quota>,
+    /// Factor on each account's limit in the present epoch.
+    quota_factors: Vec<f64>,
 }
 
 impl Providers {
@@ -146,6 +165,7 @@ impl Providers {
                 .map(|m| rate(m.limits.tokens_per_minute, m.limits.window))
                 .collect(),
             quotas: spec.accounts.iter().map(|a| Quota::new(a, spec.start)).collect(),
+            quota_factors: vec![1.0; spec.accounts.len()],
             streams,
             spec,
         };
@@ -165,6 +185,13 @@ impl Providers {
     fn renew(&mut self) {
         self.live =
             self.truth.iter().enumerate().map(|(i, truth)| self.figures(i, truth)).collect();
+        // A cut of one model's quota cuts the account that it shares.
+        self.quota_factors.fill(1.0);
+        for (spec, live) in self.spec.models.iter().zip(&self.live) {
+            if live.conditions.quota_factor != 1.0 {
+                self.quota_factors[spec.account] = live.conditions.quota_factor;
+            }
+        }
     }
 
     fn figures(&self, i: usize, truth: &Truth) -> Live {
@@ -227,16 +254,7 @@ impl Providers {
     /// Tokens used of a model's account, and its limit, as the provider counts them.
     pub fn quota(&mut self, now: SimTime, model: ModelId) -> (u64, Option<u64>) {
         let account = self.spec.models[model.index()].account;
-        // A cut of one model's quota cuts the account that it shares.
-        let factor = self
-            .spec
-            .models
-            .iter()
-            .zip(&self.live)
-            .filter(|(spec, _)| spec.account == account)
-            .map(|(_, live)| live.conditions.quota_factor)
-            .fold(1.0, |cut: f64, factor| if factor == 1.0 { cut } else { factor });
-        self.quotas[account].state(now, factor)
+        self.quotas[account].state(now, self.quota_factors[account])
     }
 
     /// Whether a call of `tokens` would be refused at `now`, a storm's luck aside.
@@ -282,19 +300,6 @@ impl Providers {
         }
     }
 
-    fn unanswered(at: SimTime, outcome: Outcome, retry_after: Option<SimDuration>) -> Ending {
-        Ending {
-            at,
-            outcome,
-            quality: outcome.nominal_quality(),
-            input_tokens: 0,
-            output_tokens: 0,
-            cost_usd: 0.0,
-            retry_after,
-            holds_slot: false,
-        }
-    }
-
     fn stream(&self, job: &Job) -> Stream {
         self.streams.call(
             Purpose::Call,
@@ -322,7 +327,8 @@ impl Providers {
         };
         if let Some(refusal) = refusal {
             let at = (now + self.spec.refusal_time).min(job.gives_up);
-            return Admission::Settled(Self::unanswered(at, refusal.outcome, refusal.retry_after));
+            let ending = Ending::unbilled(at, refusal.outcome);
+            return Admission::Settled(Ending { retry_after: refusal.retry_after, ..ending });
         }
         for (rates, units) in
             [(&mut self.request_rates, 1.0), (&mut self.token_rates, tokens as f64)]
@@ -355,9 +361,9 @@ impl Providers {
     fn outage(&self, now: SimTime, job: &Job, hang: bool) -> Ending {
         let error_at = now + self.spec.error_time;
         if hang || error_at >= job.gives_up {
-            Self::unanswered(job.gives_up, Outcome::Timeout, None)
+            Ending::unbilled(job.gives_up, Outcome::Timeout)
         } else {
-            Self::unanswered(error_at, Outcome::ApiError, None)
+            Ending::unbilled(error_at, Outcome::ApiError)
         }
     }
 
