@@ -15,13 +15,15 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use reflexarc::analysis::run::Bins;
+use reflexarc::calendar::LocalClock;
 use reflexarc::domain::{ModelSet, Outcome, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer, Unobserved};
 use reflexarc::learners::{CARDS, Context, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
 use reflexarc::registry::Latency;
 use reflexarc::results::column::Table;
-use reflexarc::results::recorder::{Discarded, Names, PartFiles, Recorder, RowSink};
+use reflexarc::results::part_files::PartFiles;
+use reflexarc::results::recorder::{Discarded, Names, Recorder, Recording, RowSink};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
 use reflexarc::routing::fallback::{Backoff, RetryPlan, RetryTarget};
 use reflexarc::routing::order::{LearnerScope, OrderRule};
@@ -119,7 +121,9 @@ impl Labels {
 /// Runs a cell with all its rows going into `sink`.
 fn run_recorded<S: RowSink>(cell: &Cell, labels: &Labels, sink: &mut S) -> u64 {
     let bins = Bins::Tasks { from: 0, to: TASKS, n: 100 };
-    let mut recorder = Recorder::new(labels.names(), SEED, bins, true, false, Vec::new(), sink);
+    let clock = LocalClock::new(cell.world.start, cell.zone.clone());
+    let plain = Recording::plain(labels.names(), bins, clock);
+    let mut recorder = Recorder::new(Recording { attempts: true, ..plain }, SEED, sink);
     let digest = engine::run(cell, SEED, &mut recorder);
     black_box(recorder.finish());
     digest.n_events
@@ -490,7 +494,7 @@ fn bench_parquet() {
     let mut bytes = [0; 2];
     for round in 0..=COUNTED {
         let folder = tempfile::tempdir().expect("a folder for a while");
-        let files = PartFiles::create(folder.path(), 0, true).expect("new files");
+        let files = PartFiles::new(folder.path(), 0);
         let mut sink = Timed { files, spent: Default::default() };
         run_recorded(&cell, &labels, &mut sink);
         sink.files.finish().expect("the files are whole");

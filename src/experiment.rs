@@ -12,11 +12,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::analysis::run::{RunStatistics, Value};
 use crate::analysis::summary::summarise;
+use crate::calendar::LocalClock;
 use crate::engine::{self, Digest, End};
 use crate::results::manifest::{BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text};
 use crate::results::parquet::PartWriter;
-use crate::results::recorder::{Discarded, Names, PartFiles, Recorder, RowSink};
-use crate::results::schema::{Summary, SummaryRow};
+use crate::results::part_files::PartFiles;
+use crate::results::recorder::{Discarded, Names, Recorder, Recording, RowSink};
+use crate::results::schema::{Controls, Summary, SummaryRow};
 use crate::results::{ResultsError, SCHEMA_VERSION};
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
@@ -139,6 +141,7 @@ fn run_here(
     for part in parts {
         ended.extend(part?);
     }
+    write_controls(folder)?;
     write_summary(scenario, folder, &ended)?;
     let manifest = manifest(scenario, &grid, &ended, selections);
     manifest.write(folder)?;
@@ -153,7 +156,7 @@ fn run_part(
     failed: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<Vec<Ended>, ResultsError> {
-    let mut files = PartFiles::create(folder, part, scenario.record.attempts)?;
+    let mut files = PartFiles::new(folder, part);
     let mut ended = Vec::with_capacity(cells.len());
     for place in cells {
         if files.has_failed() || failed.load(Ordering::Relaxed) {
@@ -181,15 +184,18 @@ fn run_cell<S: RowSink>(
         models: &models,
         task_types: &task_types,
     };
-    let mut recorder = Recorder::new(
+    let recording = Recording {
         names,
-        place.seed,
-        scenario.bins(),
-        scenario.record.attempts,
-        scenario.record.regret,
-        scenario.fault_windows(place.block),
-        sink,
-    );
+        bins: scenario.bins(),
+        attempts: scenario.record.attempts,
+        work_log: scenario.record.work_log,
+        scores: scenario.record.scores,
+        regret: scenario.record.regret,
+        fault_windows: scenario.fault_windows(place.block),
+        clock: LocalClock::new(scenario.start, scenario.zone.clone()),
+        plan_usd_per_mtok: scenario.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
+    };
+    let mut recorder = Recorder::new(recording, place.seed, sink);
     let cell = scenario.cell(place.block, place.stack);
     let digest = engine::run(&cell, place.seed, &mut recorder);
     (digest, recorder.finish())
@@ -244,6 +250,12 @@ fn select(
         mean_rewards,
     };
     (always(best), selection)
+}
+
+fn write_controls(folder: &Path) -> Result<(), ResultsError> {
+    let mut writer = PartWriter::create::<Controls<'_>>(folder, 0)?;
+    writer.write(&Controls::default())?;
+    writer.finish()
 }
 
 fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<(), ResultsError> {

@@ -11,7 +11,7 @@ pub mod units;
 pub mod math;
 // The field's nouns as plain data.
 pub mod domain;
-// Local time and daily resets in any IANA zone.
+// Local time and daily times in any IANA zone.
 pub mod calendar;
 // What is declared of every model.
 pub mod registry;
@@ -19,6 +19,8 @@ pub mod registry;
 pub mod reward;
 // Event queue, keyed random streams, samplers.
 pub mod sim;
+// Records in, numbers out.
+pub mod analysis;
 // Learning algorithms, one file each.
 pub mod learners;
 // The routing stack: belief.
@@ -27,8 +29,6 @@ pub mod routing;
 pub mod world;
 // The loop: one stack in one world for one seed.
 pub mod engine;
-// Records in, numbers out.
-pub mod analysis;
 // Tables, Parquet, manifest.
 pub mod results;
 // Scenario files: as written, then resolved.

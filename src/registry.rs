@@ -79,6 +79,8 @@ pub struct Model {
     pub usd_per_mtok_input: f64,
     /// Price of a million output tokens in USD.
     pub usd_per_mtok_output: f64,
+    /// Price of a million tokens in the Stage 4 plan's own cost table; nothing is billed by it.
+    pub plan_usd_per_mtok: f64,
     /// State of the key at the start.
     pub key: KeyState,
 }

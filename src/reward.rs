@@ -1,7 +1,7 @@
 //! What an answer is worth: efficiency and the rewards that learners and measures are computed in.
 
 use crate::domain::Outcome;
-use crate::units::Level;
+use crate::units::{Level, PerLevel};
 
 /// What a call or a step brought, as a reward sees it.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,8 @@ pub enum Reward {
     Efficiency,
     /// The plan's own formula / 100, paid for unserved work as well; it rewards failing fast.
     Stage4Efficiency,
-    /// Weighted speed, efficiency and cost with the level's weights of the plan, / 100; 0 for unserved work.
-    LevelReward,
+    /// Speed, efficiency and cost with these weights by level, / 100; 0 for unserved work.
+    LevelReward(PerLevel<[f64; 3]>),
     /// `quality * q/100 - cost_per_usd * usd - latency_per_s * seconds`; unserved work has no quality.
     Utility {
         /// Worth of a perfect answer.
@@ -66,8 +66,8 @@ pub enum Reward {
     },
 }
 
-/// Weights of speed, efficiency and cost per level (stage4.md section 1).
-const LEVEL_WEIGHTS: [[f64; 3]; 4] =
+/// The plan's weights of speed, efficiency and cost by level (stage4.md section 1).
+pub const STAGE4_WEIGHTS: PerLevel<[f64; 3]> =
     [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.2, 0.6, 0.2], [0.4, 0.4, 0.2]];
 
 impl Reward {
@@ -80,7 +80,7 @@ impl Reward {
             Self::Stage4Efficiency => {
                 stage4_efficiency(account.quality, account.tokens, account.duration_ms) / 100.0
             }
-            Self::LevelReward => level_reward(account),
+            Self::LevelReward(weights) => level_reward(account, &weights[account.level.index()]),
             Self::Utility { quality, cost_per_usd, latency_per_s } => {
                 let answer = if account.served { quality * account.quality / 100.0 } else { 0.0 };
                 answer - cost_per_usd * account.cost_usd - latency_per_s * account.duration_ms / 1e3
@@ -100,21 +100,29 @@ impl Reward {
         match self {
             Self::Efficiency => "efficiency",
             Self::Stage4Efficiency => "stage4_efficiency",
-            Self::LevelReward => "level_reward",
+            Self::LevelReward(_) => "level_reward",
             Self::Utility { .. } => "utility",
         }
     }
 }
 
-fn level_reward(account: &Account) -> f64 {
+/// Speed, efficiency and cost of a call or step, each between 0 and 1; all 0 for unserved work.
+#[must_use]
+pub fn components(account: &Account) -> [f64; 3] {
     if !account.served {
-        return 0.0;
+        return [0.0; 3];
     }
-    let [speed, efficient, cheap] = LEVEL_WEIGHTS[account.level.index()];
     let usd_per_1k = 1000.0 * account.cost_usd / account.tokens.max(1.0);
-    speed * (1.0 - account.duration_ms / 5000.0).max(0.0)
-        + efficient * efficiency(account) / 100.0
-        + cheap * (1.0 - usd_per_1k / 0.01).max(0.0)
+    [
+        (1.0 - account.duration_ms / 5000.0).max(0.0),
+        efficiency(account) / 100.0,
+        (1.0 - usd_per_1k / 0.01).max(0.0),
+    ]
+}
+
+fn level_reward(account: &Account, weights: &[f64; 3]) -> f64 {
+    let [speed, efficient, cheap] = components(account);
+    weights[0] * speed + weights[1] * efficient + weights[2] * cheap
 }
 
 #[cfg(test)]
@@ -146,8 +154,9 @@ mod tests {
         let mut served = account(Outcome::Success, 100.0, 1000.0, 1000.0);
         served.cost_usd = 0.005;
         // 0.5 * (1 - 1000/5000) + 0.3 * 1.0 + 0.2 * (1 - 0.005/0.01)
-        assert!((Reward::LevelReward.of(&served) - (0.4 + 0.3 + 0.1)).abs() < 1e-12);
-        assert_eq!(Reward::LevelReward.of(&account(Outcome::Auth, 0.0, 0.0, 0.0)), 0.0);
+        let reward = Reward::LevelReward(STAGE4_WEIGHTS);
+        assert!((reward.of(&served) - (0.4 + 0.3 + 0.1)).abs() < 1e-12);
+        assert_eq!(reward.of(&account(Outcome::Auth, 0.0, 0.0, 0.0)), 0.0);
     }
 
     #[test]

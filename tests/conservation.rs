@@ -18,7 +18,7 @@ use reflexarc::domain::{
 use reflexarc::engine::{Cell, Digest, End};
 use reflexarc::learners::{CARDS, LearnerConfig};
 use reflexarc::registry::{KeyState, Latency};
-use reflexarc::reward::Reward;
+use reflexarc::reward::{Reward, STAGE4_WEIGHTS};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
 use reflexarc::routing::fallback::{Backoff, FallbackPlan, RetryPlan, RetryTarget};
 use reflexarc::routing::ledger::LedgerRule;
@@ -295,7 +295,7 @@ fn reward() -> impl Strategy<Value = Reward> {
     prop_oneof![
         Just(Reward::Efficiency),
         Just(Reward::Stage4Efficiency),
-        Just(Reward::LevelReward),
+        Just(Reward::LevelReward(STAGE4_WEIGHTS)),
         Just(Reward::Utility { quality: 1.0, cost_per_usd: 10.0, latency_per_s: 0.01 }),
     ]
 }

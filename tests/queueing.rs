@@ -5,7 +5,7 @@ mod support;
 use reflexarc::analysis::interval::t_quantile;
 use reflexarc::domain::{AttemptRecord, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer};
-use reflexarc::units::{SimTime, TaskId};
+use reflexarc::units::SimTime;
 use reflexarc::world::workload::WorkloadSpec;
 
 use support::Draft;
@@ -47,7 +47,8 @@ impl Means {
 }
 
 impl Observer for Means {
-    fn task_arrived(&mut self, now: SimTime, task: TaskId) {
+    fn task_arrived(&mut self, record: &TaskRecord) {
+        let (now, task) = (record.arrived, record.task);
         self.change(now);
         self.present += 1;
         if task.0 == WARM_UP {

@@ -3,9 +3,10 @@
 mod support;
 
 use reflexarc::analysis::run::Bins;
+use reflexarc::calendar::LocalClock;
 use reflexarc::engine::{self, End};
 use reflexarc::results::column::{Table, Values};
-use reflexarc::results::recorder::{Names, Recorder, RowSink};
+use reflexarc::results::recorder::{Names, Recorder, Recording, RowSink};
 use reflexarc::units::{SimDuration, SimTime};
 use reflexarc::world::workload::WorkloadSpec;
 
@@ -34,8 +35,10 @@ fn quotas(end: End, bins: Bins) -> Vec<u64> {
     let mut sink = Quotas::default();
     let (models, task_types) = (["m0".to_owned()], ["task".to_owned()]);
     let names = Names { block: "b", variant: "v", models: &models, task_types: &task_types };
-    let mut recorder = Recorder::new(names, 1, bins, false, false, Vec::new(), &mut sink);
-    engine::run(&draft.build(), 1, &mut recorder);
+    let cell = draft.build();
+    let clock = LocalClock::new(cell.world.start, cell.zone.clone());
+    let mut recorder = Recorder::new(Recording::plain(names, bins, clock), 1, &mut sink);
+    engine::run(&cell, 1, &mut recorder);
     recorder.finish();
     sink.0
 }

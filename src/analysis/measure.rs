@@ -36,11 +36,27 @@ pub const EFFICIENCY: Measure = figure(
     "points",
     "Mean efficiency of a task, 0-100: the plan's formula for what was served, 0 for the rest.",
 );
+/// The plan's efficiency.
+pub const STAGE4_EFFICIENCY: Measure = figure(
+    "stage4_efficiency",
+    "points",
+    "Mean efficiency of a task as the plan's work tracker keeps it, 0-100: its formula for unserved work as well (each step to one decimal), so that failing fast scores up to 60. Beside the headline `efficiency`, never instead of it.",
+);
 /// Mean reward per task.
 pub const REWARD: Measure = figure(
     "reward",
     "reward",
     "Mean reward of an arrived task, in the scenario's reward (the J of a policy gap).",
+);
+/// Allocated.
+pub const ALLOCATED: Measure = share(
+    "allocated",
+    "Tasks that got a model without help from outside (at least one call was made), of all that arrived; an exact count.",
+);
+/// Tracked.
+pub const TRACKED: Measure = share(
+    "tracked",
+    "Tasks with both a start and an end record in the work tracker, of all that arrived, whatever happened to them; an exact count.",
 );
 /// Availability by request.
 pub const AVAILABILITY: Measure = share(
@@ -92,6 +108,15 @@ pub const FALLBACK_SELECTION_RATE: Measure = share(
     "fallback_selection_rate",
     "Fallbacks for which the plan found a target, of all fallbacks (the plan's own measure).",
 );
+/// Median time to the next call.
+pub const RECOVERY_P50: Measure = figure(
+    "recovery_p50",
+    "ms",
+    "Median time from the end of a call that was not served to the dispatch of the task's next call, within 0.4 %.",
+);
+/// Far tail of the time to the next call.
+pub const RECOVERY_P99: Measure =
+    figure("recovery_p99", "ms", "99th percentile of that time, within 0.4 %.");
 /// Best-model share.
 pub const BEST_MODEL_SHARE: Measure = share(
     "best_model_share",
@@ -111,6 +136,30 @@ pub const TOKENS: Measure =
 /// Cost.
 pub const COST: Measure =
     figure("cost_per_task", "USD", "Billed cost per task, unserved calls included.");
+/// Wasted cost.
+pub const WASTED_COST: Measure = figure(
+    "wasted_cost_per_task",
+    "USD",
+    "Billed cost per task of calls that were not served; part of `cost_per_task`.",
+);
+/// Tokens per minute.
+pub const TOKENS_PER_MINUTE: Measure = figure(
+    "tokens_per_minute",
+    "tokens/min",
+    "Mean over tasks of billed tokens per minute from arrival to end.",
+);
+/// Tokens over the estimate.
+pub const TOKENS_PER_ESTIMATE: Measure = figure(
+    "tokens_per_estimate",
+    "ratio",
+    "Mean over tasks of billed tokens over the task's estimate (the mean of its type).",
+);
+/// Minutes without arrivals.
+pub const EMPTY_MINUTES: Measure = figure(
+    "empty_minutes",
+    "minutes",
+    "Minutes without an arrival, left out of availability_by_minute.",
+);
 /// Median latency.
 pub const LATENCY_P50: Measure = figure(
     "latency_p50",
@@ -131,13 +180,17 @@ pub const LATENCY_P99: Measure = figure(
 );
 
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 23] = [
+pub const MEASURES: [Measure; 32] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
+    STAGE4_EFFICIENCY,
     REWARD,
+    ALLOCATED,
+    TRACKED,
     AVAILABILITY,
     AVAILABILITY_BY_MINUTE,
+    EMPTY_MINUTES,
     SERVED,
     SHED,
     TRIGGERED,
@@ -147,11 +200,16 @@ pub const MEASURES: [Measure; 23] = [
     FALLBACK_SERVED_RATE_BY_REASON[2],
     FALLBACK_SERVED_RATE_BY_REASON[3],
     FALLBACK_SELECTION_RATE,
+    RECOVERY_P50,
+    RECOVERY_P99,
     BEST_MODEL_SHARE,
     DECISION_REGRET,
     ATTEMPTS,
     TOKENS,
     COST,
+    WASTED_COST,
+    TOKENS_PER_MINUTE,
+    TOKENS_PER_ESTIMATE,
     LATENCY_P50,
     LATENCY_P95,
     LATENCY_P99,

@@ -1,7 +1,9 @@
 //! Numbers out of records: measures of one run, and summaries over seeds. Reads records only; knows no engine.
 
+pub mod day;
 pub mod histogram;
 pub mod interval;
 pub mod measure;
 pub mod run;
 pub mod summary;
+pub mod work;

@@ -1,8 +1,13 @@
 //! Measures and curves of one run, gathered task by task in memory that does not grow with the number of tasks.
 
+use crate::analysis::day::Days;
 use crate::analysis::histogram::Histogram;
 use crate::analysis::measure::{self, Measure};
-use crate::domain::{AttemptRecord, FallbackEvent, FallbackReason, Outcome, TaskRecord};
+use crate::analysis::work::{WorkMetrics, WorkTracker};
+use crate::calendar::LocalClock;
+use crate::domain::{
+    AttemptRecord, FallbackEvent, FallbackReason, Outcome, Role, StepRecord, TaskRecord,
+};
 use crate::units::{Level, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
 
 /// Which points a curve has.
@@ -111,6 +116,8 @@ pub struct ModelSums {
 struct Scope {
     tasks: u64,
     interrupted: u64,
+    allocated: u64,
+    tracked: u64,
     in_time: u64,
     served: u64,
     shed: u64,
@@ -123,12 +130,17 @@ struct Scope {
     attempts: u64,
     tokens: u64,
     cost_usd: f64,
+    wasted_usd: f64,
     efficiency: f64,
+    stage4_efficiency: f64,
+    tokens_per_minute: f64,
+    tokens_per_estimate: f64,
     reward: f64,
     decision_regret: f64,
     n_best: u64,
     n_decisions: u64,
     latency: Histogram,
+    recovery: Histogram,
 }
 
 /// Which tasks a measure is over.
@@ -177,6 +189,11 @@ pub struct RunStatistics {
     pub curve: Vec<[BinSums; 5]>,
     /// Per bin and model.
     pub models: Vec<Vec<ModelSums>>,
+    /// Per local day.
+    pub days: Days,
+    /// Both ends of every task's work.
+    pub work: WorkTracker,
+    clock: LocalClock,
     scopes: [[Scope; 5]; 2],
     minutes: [Vec<(u32, u32)>; 2],
     /// Arrivals of tasks in flight whose attempts and fallbacks are to be booked: task to (bin, in a fault window).
@@ -194,6 +211,12 @@ struct Places {
 struct Place {
     bin: Option<usize>,
     in_fault: bool,
+    day: u32,
+    task_type: u16,
+    /// When the task's last call ended without an answer.
+    failed: Option<SimTime>,
+    /// Billed cost of its calls that were not served.
+    wasted_usd: f64,
 }
 
 impl Places {
@@ -203,6 +226,10 @@ impl Places {
 
     fn get(&self, task: TaskId) -> Option<Place> {
         self.ring.get((task.0 - self.first) as usize).copied().flatten()
+    }
+
+    fn get_mut(&mut self, task: TaskId) -> Option<&mut Place> {
+        self.ring.get_mut((task.0 - self.first) as usize)?.as_mut()
     }
 
     fn close(&mut self, task: TaskId) {
@@ -220,12 +247,17 @@ impl RunStatistics {
     pub fn new(
         bins: Bins,
         n_models: usize,
+        n_task_types: usize,
         measures_regret: bool,
         fault_windows: Vec<(SimTime, SimTime)>,
+        clock: LocalClock,
     ) -> Self {
         Self {
             curve: vec![[BinSums::default(); 5]; bins.len()],
             models: vec![vec![ModelSums::default(); n_models]; bins.len()],
+            days: Days::new(n_models, n_task_types),
+            work: WorkTracker::default(),
+            clock,
             bins,
             measures_regret,
             fault_windows,
@@ -242,14 +274,42 @@ impl RunStatistics {
     }
 
     /// Books an arrival.
-    pub fn task_arrived(&mut self, now: SimTime, task: TaskId) {
+    pub fn task_arrived(&mut self, record: &TaskRecord) {
+        let (task, now) = (record.task, record.arrived);
         let in_fault = self.fault_windows.iter().any(|(from, to)| *from <= now && now < *to);
-        self.places.push(Place { bin: self.bins.of(task, now), in_fault });
+        let day = self.clock.at(now).day;
+        self.days.reach(day);
+        self.work.start_work(task, now);
+        self.places.push(Place {
+            bin: self.bins.of(task, now),
+            in_fault,
+            day,
+            task_type: record.task_type,
+            failed: None,
+            wasted_usd: 0.0,
+        });
+    }
+
+    /// Books an ended step.
+    pub fn step_ended(&mut self, step: &StepRecord) {
+        self.work.log_step(step);
     }
 
     /// Books a call.
     pub fn attempt_ended(&mut self, call: &AttemptRecord) {
-        if let Some(bin) = self.places.get(call.task).and_then(|place| place.bin) {
+        let Some(place) = self.places.get_mut(call.task) else { return };
+        let failed = place.failed.take();
+        if !call.served {
+            place.failed = Some(call.dispatched + call.response.duration);
+            place.wasted_usd += call.response.cost_usd;
+        }
+        let place = *place;
+        self.days.attempt_ended(place.day, place.task_type, call);
+        if let Some(failed) = failed.filter(|_| call.role != Role::First) {
+            let wait = call.dispatched.since(failed);
+            for_scopes(&mut self.scopes, place, call.level, |scope| scope.recovery.add(wait));
+        }
+        if let Some(bin) = place.bin {
             let sums = &mut self.models[bin][call.model.index()];
             sums.calls += 1;
             sums.served[call.level.index()] += u64::from(call.served);
@@ -268,10 +328,25 @@ impl RunStatistics {
     }
 
     /// Books an ended task.
-    pub fn task_ended(&mut self, task: &TaskRecord) {
+    ///
+    /// Returns what its work came to; `None` if that had not been started.
+    pub fn task_ended(&mut self, task: &TaskRecord) -> Option<WorkMetrics> {
         let place = self.places.get(task.task);
         self.places.close(task.task);
-        let Some(place @ Place { bin: Some(bin), .. }) = place else { return };
+        let work = self.work.end_work(task);
+        if let Some(place) = place {
+            self.days.task_ended(place.day, task);
+            self.book(place, task, work);
+        }
+        work
+    }
+
+    fn book(&mut self, place: Place, task: &TaskRecord, work: Option<WorkMetrics>) {
+        let Some(bin) = place.bin else { return };
+        for_scopes(&mut self.scopes, place, task.level, |scope| {
+            scope.allocated += u64::from(task.first_model.is_some());
+            scope.tracked += u64::from(work.is_some());
+        });
         if task.outcome == Outcome::Interrupted {
             for_scopes(&mut self.scopes, place, task.level, |scope| scope.interrupted += 1);
             return;
@@ -299,7 +374,13 @@ impl RunStatistics {
             scope.attempts += u64::from(task.n_attempts);
             scope.tokens += task.input_tokens + task.output_tokens;
             scope.cost_usd += task.cost_usd;
+            scope.wasted_usd += place.wasted_usd;
             scope.efficiency += task.efficiency;
+            if let Some(work) = work {
+                scope.stage4_efficiency += work.efficiency;
+                scope.tokens_per_minute += work.tokens_per_minute.unwrap_or(0.0);
+                scope.tokens_per_estimate += work.tokens_per_estimate;
+            }
             scope.reward += task.reward;
             scope.decision_regret += task.decision_regret.unwrap_or(0.0);
             scope.n_best += u64::from(task.n_best);
@@ -333,6 +414,9 @@ impl RunStatistics {
                 }
                 let minutes = level.is_none().then(|| &self.minutes[window as usize]);
                 for (measure, value) in self.measured(scope, minutes) {
+                    if measure == measure::EMPTY_MINUTES && window != Window::Run {
+                        continue;
+                    }
                     values.push(Value { measure, level, window, value });
                 }
             }
@@ -348,13 +432,13 @@ impl RunStatistics {
         let over = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
         let of = |part: u64, whole: u64| over(part as f64, whole);
         let n = scope.tasks;
+        let busy = minutes.map_or(0, |m| m.iter().filter(|(arrived, _)| *arrived > 0).count());
         let by_minute = minutes.and_then(|minutes| {
-            let busy = minutes.iter().filter(|(arrived, _)| *arrived > 0).count() as u64;
             let good = minutes
                 .iter()
                 .filter(|(arrived, answered)| *arrived > 0 && *answered * 100 >= *arrived * 95)
                 .count();
-            of(good as u64, busy)
+            of(good as u64, busy as u64)
         });
         let triggered = scope.triggered.iter().sum();
         let regret = |value: Option<f64>| value.filter(|_| self.measures_regret);
@@ -362,6 +446,9 @@ impl RunStatistics {
             (measure::TASKS, Some(n as f64)),
             (measure::INTERRUPTED, Some(scope.interrupted as f64)),
             (measure::EFFICIENCY, over(scope.efficiency, n)),
+            (measure::STAGE4_EFFICIENCY, over(scope.stage4_efficiency, n)),
+            (measure::ALLOCATED, of(scope.allocated, n + scope.interrupted)),
+            (measure::TRACKED, of(scope.tracked, n + scope.interrupted)),
             (measure::REWARD, over(scope.reward, n)),
             (measure::AVAILABILITY, of(scope.in_time, n)),
             (measure::AVAILABILITY_BY_MINUTE, by_minute),
@@ -375,6 +462,11 @@ impl RunStatistics {
             (measure::ATTEMPTS, of(scope.attempts, n)),
             (measure::TOKENS, of(scope.tokens, n)),
             (measure::COST, over(scope.cost_usd, n)),
+            (measure::WASTED_COST, over(scope.wasted_usd, n)),
+            (measure::TOKENS_PER_MINUTE, over(scope.tokens_per_minute, n)),
+            (measure::TOKENS_PER_ESTIMATE, over(scope.tokens_per_estimate, n)),
+            (measure::RECOVERY_P50, scope.recovery.quantile_ms(0.5)),
+            (measure::RECOVERY_P99, scope.recovery.quantile_ms(0.99)),
         ];
         for (which, reason) in
             measure::FALLBACK_SERVED_RATE_BY_REASON.into_iter().zip(FallbackReason::ALL)
@@ -391,6 +483,11 @@ impl RunStatistics {
         }
         if minutes.is_none() {
             measured.retain(|(which, _)| *which != measure::AVAILABILITY_BY_MINUTE);
+        }
+        if let (Some(_), Bins::Time { from, to, .. }) = (minutes, self.bins) {
+            let minute = |at: u64| at / (60 * NANOS_PER_SECOND);
+            let all = minute(to.0.saturating_sub(1)) + 1 - minute(from.0);
+            measured.push((measure::EMPTY_MINUTES, Some(all.saturating_sub(busy as u64) as f64)));
         }
         measured
     }

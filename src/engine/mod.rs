@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::domain::{AttemptRecord, BreakerEvent, FallbackEvent, TaskRecord};
+use crate::domain::{AttemptRecord, StackEvent, StepRecord, TaskRecord};
 use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
-use crate::units::{SimTime, TaskId};
+use crate::routing::order::Belief;
+use crate::units::SimTime;
 use crate::world::WorldSpec;
 use crate::world::expectation::Lengths;
 use crate::world::workload::WorkloadSpec;
@@ -53,22 +54,31 @@ pub struct Cell {
 
 /// Watches a run; cannot act on it.
 pub trait Observer {
-    /// A task has arrived (and started).
-    fn task_arrived(&mut self, _now: SimTime, _task: TaskId) {}
+    /// A task has arrived (and started): its work begins.
+    fn task_arrived(&mut self, _record: &TaskRecord) {}
     /// A call has ended.
     fn attempt_ended(&mut self, _record: &AttemptRecord) {}
-    /// A fallback was asked for.
-    fn fallback_asked(&mut self, _event: &FallbackEvent) {}
-    /// A breaker has changed.
-    fn breaker_changed(&mut self, _event: &BreakerEvent) {}
+    /// A step has ended.
+    fn step_ended(&mut self, _record: &StepRecord) {}
+    /// The stack did or noticed something.
+    fn stack_event(&mut self, _event: &StackEvent) {}
     /// A task has ended.
     fn task_ended(&mut self, _record: &TaskRecord) {}
     /// The instant of the next [`Observer::sample`].
     fn sample_due(&self) -> SimTime {
         SimTime::NEVER
     }
-    /// Tokens used and limit of every model's account as the provider counts them, and as the router believes.
-    fn sample(&mut self, _quotas: &[QuotaSample]) {}
+    /// The state of the run at that instant.
+    fn sample(&mut self, _at: SimTime, _sample: Sample) {}
+}
+
+/// The state of a run at one instant.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The daily quota of every model's account.
+    pub quotas: Vec<QuotaSample>,
+    /// What the learner believes.
+    pub beliefs: Vec<Belief>,
 }
 
 /// State of one model's daily quota.

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::task::{Active, Phase};
-use super::{Cell, Digest, End, Observer, QuotaSample};
-use crate::domain::Outcome;
+use super::{Cell, Digest, End, Observer, QuotaSample, Sample};
+use crate::domain::{Outcome, StackEvent};
 use crate::routing::Stack;
 use crate::routing::order::OrderRule;
 use crate::sim::queue::EventQueue;
@@ -112,11 +112,20 @@ impl<'a, O: Observer> Run<'a, O> {
         if self.cell.cut {
             self.interrupt_all();
         }
-        match self.cell.end {
-            End::At(end) => self.sample_until(end),
+        let ended = match self.cell.end {
+            End::At(end) => {
+                self.advance_until(end);
+                self.sample_until(end);
+                end
+            }
             // Spans of tasks have no instant of their own: the last one ends with the run.
-            End::Tasks(_) => self.sample(self.digest.ended),
-        }
+            End::Tasks(_) => {
+                self.sample(self.digest.ended);
+                self.digest.ended
+            }
+        };
+        self.stack.close(ended);
+        self.tell(ended);
         self.digest
     }
 
@@ -152,6 +161,7 @@ impl<'a, O: Observer> Run<'a, O> {
             assert!(now >= self.clock, "the clock went back from {:?} to {now:?}", self.clock);
             self.clock = now;
             self.sample_until(now);
+            self.advance_until(now);
             if self.providers.advance(now)
                 && let Some(expectations) = &mut self.expectations
             {
@@ -231,6 +241,8 @@ impl<'a, O: Observer> Run<'a, O> {
             if self.slots[slot].record.trigger.is_none() {
                 self.slots[slot].record.trigger = self.slots[slot].chain.trigger;
             }
+            let quality = Outcome::Interrupted.nominal_quality();
+            self.log_step(now, slot, Outcome::Interrupted, false, quality);
             self.end_task(now, slot, Outcome::Interrupted, false);
         }
     }
@@ -251,7 +263,38 @@ impl<'a, O: Observer> Run<'a, O> {
                 QuotaSample { used, limit, believed_used: self.stack.believed_used(model) }
             })
             .collect();
-        self.observer.sample(&quotas);
+        let beliefs = self.stack.beliefs();
+        self.observer.sample(due, Sample { quotas, beliefs });
+    }
+
+    /// Lets the stack do what is due of its own up to `now`; behind the end of arrivals nothing is.
+    pub(super) fn advance_until(&mut self, now: SimTime) {
+        loop {
+            let due = self.stack.due();
+            let is_behind = matches!(self.cell.end, End::At(end) if due >= end);
+            if due > now || is_behind {
+                return;
+            }
+            self.stack.advance(due);
+            self.tell(due);
+        }
+    }
+
+    /// Passes on what the stack logged.
+    pub(super) fn tell(&mut self, now: SimTime) {
+        if self.stack.log.is_empty() {
+            return;
+        }
+        let mut log = std::mem::take(&mut self.stack.log);
+        for event in log.drain(..) {
+            match &event {
+                StackEvent::Allocated(allocation) => self.note(now, 6, allocation.nth.into()),
+                StackEvent::Weights(change) => self.note(now, 7, change.level as u64),
+                _ => {}
+            }
+            self.observer.stack_event(&event);
+        }
+        self.stack.log = log;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Observer;
 use super::run::{ARRIVE, Run, WAKE};
-use crate::domain::{AttemptRecord, Outcome, Request, Response, Role, TaskRecord};
+use crate::domain::{AttemptRecord, Outcome, Request, Response, Role, StepRecord, TaskRecord};
 use crate::math;
 use crate::reward::{Account, efficiency};
 use crate::routing::{Call, Chain, Stack};
@@ -70,6 +70,7 @@ impl<O: Observer> Run<'_, O> {
             task_type: task_type as u16,
             level: kind.steps[0],
             priority: kind.priority,
+            estimated_tokens: kind.mean_tokens(),
             arrived: now,
             ended: now,
             outcome: Outcome::Shed,
@@ -130,7 +131,7 @@ impl<O: Observer> Run<'_, O> {
             let called = std::mem::take(&mut self.slots[slot].called);
             self.slots[slot] = Active { called, ..active };
         }
-        self.observer.task_arrived(now, task);
+        self.observer.task_arrived(&self.slots[slot].record);
         self.begin_step(now, slot);
     }
 
@@ -181,12 +182,7 @@ impl<O: Observer> Run<'_, O> {
         }
         let told = self.informed.then_some(self.told.as_slice());
         let answer = ask(&mut self.stack, &mut self.slots[slot], told);
-        for event in self.stack.fallback_log.drain(..) {
-            self.observer.fallback_asked(&event);
-        }
-        for event in self.stack.breaker_log.drain(..) {
-            self.observer.breaker_changed(&event);
-        }
+        self.tell(now);
         answer
     }
 
@@ -255,6 +251,8 @@ impl<O: Observer> Run<'_, O> {
             duration_ms: now.since(active.step_started).as_millis_f64(),
             cost_usd: active.step_cost_usd,
         };
+        self.log_step(now, slot, outcome, served, quality);
+        let active = &mut self.slots[slot];
         active.sums.quality += quality;
         active.sums.efficiency += efficiency(&account);
         active.sums.reward += self.cell.reward.of(&account);
@@ -270,6 +268,29 @@ impl<O: Observer> Run<'_, O> {
         }
         active.record.served_by = model.filter(|_| served);
         self.end_task(now, slot, outcome, served);
+    }
+
+    /// Shows the observer a step that ends.
+    pub(super) fn log_step(
+        &mut self,
+        now: SimTime,
+        slot: usize,
+        outcome: Outcome,
+        served: bool,
+        quality: f64,
+    ) {
+        let active = &self.slots[slot];
+        self.observer.step_ended(&StepRecord {
+            task: active.record.task,
+            step: active.request.step,
+            level: active.request.level,
+            started: active.step_started,
+            ended: now,
+            outcome,
+            served,
+            quality,
+            tokens: active.step_tokens,
+        });
     }
 
     pub(super) fn end_task(&mut self, now: SimTime, slot: usize, outcome: Outcome, served: bool) {

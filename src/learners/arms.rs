@@ -32,6 +32,13 @@ impl Arms {
         self.means[i] += (reward - self.means[i]) / f64::from(self.plays[i]);
     }
 
+    /// Mean reward of a model; `None` before its first.
+    #[must_use]
+    pub fn mean(&self, model: ModelId) -> Option<f64> {
+        let i = model.index();
+        (self.plays[i] > 0).then(|| self.means[i])
+    }
+
     /// The index of a model: infinite before its first reward, so that every model is tried once.
     #[inline]
     pub fn index(&self, model: ModelId, index: impl FnOnce(f64, f64) -> f64) -> f64 {

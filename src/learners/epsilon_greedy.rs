@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::{Arms, largest};
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
+use crate::units::ModelId;
 
 /// Keys of `epsilon_greedy`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -29,6 +30,8 @@ pub const CARD: Card = Card {
     source: "Auer, Cesa-Bianchi, Fischer, \"Finite-time analysis of the multiarmed bandit problem\", 2002",
     fails: "A fixed epsilon never stops exploring: regret grows linearly, however long it runs.",
     keeps_levels: false,
+    keeps_hours: false,
+    belief: BeliefScale::Reward,
 };
 
 /// Epsilon-greedy in flight.
@@ -62,5 +65,9 @@ impl Learner for State {
 
     fn learn(&mut self, feedback: &Feedback) {
         self.arms.book(feedback.model, feedback.reward);
+    }
+
+    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+        self.arms.mean(model)
     }
 }

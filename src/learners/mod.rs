@@ -81,6 +81,8 @@ pub trait Learner {
     fn choose(&self, context: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice;
     /// Takes in what came of one call.
     fn learn(&mut self, feedback: &Feedback);
+    /// What it believes of a model, on the scale of its card; `None` as long as it believes nothing.
+    fn belief(&self, context: &Context, model: ModelId) -> Option<f64>;
 }
 
 /// How a learner is described to people.
@@ -96,6 +98,33 @@ pub struct Card {
     pub fails: &'static str,
     /// It keeps a table per level itself, so `learner_scope` does not split it.
     pub keeps_levels: bool,
+    /// It keeps a table per quarter of the day.
+    pub keeps_hours: bool,
+    /// What a belief is.
+    pub belief: BeliefScale,
+}
+
+/// What a learner's belief of a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeliefScale {
+    /// A score of 0-100 or thereabouts.
+    Score,
+    /// The mean reward of a call.
+    Reward,
+    /// The value of an action: rewards to come, discounted.
+    Value,
+}
+
+impl BeliefScale {
+    /// The name in tables and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Score => "score",
+            Self::Reward => "mean_reward",
+            Self::Value => "action_value",
+        }
+    }
 }
 
 macro_rules! learners {
@@ -147,6 +176,11 @@ macro_rules! learners {
             #[inline]
             fn learn(&mut self, feedback: &Feedback) {
                 match self { $(Self::$variant(state) => state.learn(feedback),)+ }
+            }
+
+            #[inline]
+            fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+                match self { $(Self::$variant(state) => state.belief(context, model),)+ }
             }
         }
     };

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::first_largest;
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
+use crate::units::ModelId;
 
 /// Keys of `stage4_q`; the defaults are the plan's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -43,6 +44,8 @@ pub const CARD: Card = Card {
     source: "Stage 4 plan (stage4 section 12); Watkins, Dayan, \"Q-learning\", 1992",
     fails: "The next state is the state itself, so values drift towards r / (1 - discount), slowly and for all models through one maximum; four coarse rewards hide differences.",
     keeps_levels: true,
+    keeps_hours: true,
+    belief: BeliefScale::Value,
 };
 
 /// The table in flight.
@@ -116,5 +119,9 @@ impl Learner for State {
         *q += self.config.learning_rate.get() * (target - *q);
         self.epsilon =
             (self.epsilon * self.config.epsilon_decay.get()).max(self.config.epsilon_floor.get());
+    }
+
+    fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+        Some(self.values(context)[model.index()])
     }
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ModelSet, Outcome, Propensity};
 use crate::learners::arms::first_largest;
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
-use crate::units::PerLevel;
+use crate::units::{ModelId, PerLevel};
 
 /// `stage4_router_rule` has no keys.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -20,6 +20,8 @@ pub const CARD: Card = Card {
     source: "Stage 4 plan, router (stage4 section 6)",
     fails: "With successes of mean quality >= 50 every score ends at 100: the rule saturates and cannot tell models apart.",
     keeps_levels: true,
+    keeps_hours: false,
+    belief: BeliefScale::Score,
 };
 
 /// The scores in flight.
@@ -59,6 +61,10 @@ impl Learner for State {
     fn learn(&mut self, feedback: &Feedback) {
         let score = &mut self.scores[feedback.model.index()][feedback.context.level.index()];
         *score = moved(*score, feedback.outcome, feedback.quality);
+    }
+
+    fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+        Some(self.scores[model.index()][context.level.index()])
     }
 }
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Positive;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::largest;
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::sample::Beta;
 use crate::sim::stream::Stream;
+use crate::units::ModelId;
 
 /// Keys of `thompson_beta`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -33,6 +34,8 @@ pub const CARD: Card = Card {
     source: "Agrawal, Goyal, \"Analysis of Thompson sampling for the multi-armed bandit problem\", 2012; fractional update as in Raj, Kalyani 2017",
     fails: "Assumes rewards in 0..1 (others are clamped) that do not drift; its propensity has no closed form.",
     keeps_levels: false,
+    keeps_hours: false,
+    belief: BeliefScale::Reward,
 };
 
 /// Thompson sampling in flight.
@@ -65,5 +68,10 @@ impl Learner for State {
         self.counts[i].0 += reward;
         self.counts[i].1 += 1.0 - reward;
         self.beliefs[i] = Beta::new(self.counts[i].0, self.counts[i].1);
+    }
+
+    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+        let (a, b) = self.counts[model.index()];
+        Some(a / (a + b))
     }
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::NonNegative;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::{Arms, largest};
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::sample::standard_normal;
 use crate::sim::stream::Stream;
+use crate::units::ModelId;
 
 /// Keys of `thompson_gaussian`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +31,8 @@ pub const CARD: Card = Card {
     source: "Agrawal, Goyal, \"Further optimal regret bounds for Thompson sampling\", 2013",
     fails: "Assumes a known spread of rewards and no drift; a sigma far above the true one explores long.",
     keeps_levels: false,
+    keeps_hours: false,
+    belief: BeliefScale::Reward,
 };
 
 /// Thompson sampling in flight.
@@ -63,5 +66,9 @@ impl Learner for State {
         self.arms.book(feedback.model, feedback.reward);
         let i = feedback.model.index();
         self.spread[i] = self.sigma / (f64::from(self.arms.plays[i]) + 1.0).sqrt();
+    }
+
+    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+        self.arms.mean(model)
     }
 }

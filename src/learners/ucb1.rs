@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::NonNegative;
 use crate::domain::ModelSet;
 use crate::learners::arms::{Arms, greedy};
-use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
 use crate::math;
 use crate::sim::stream::Stream;
+use crate::units::ModelId;
 
 /// Keys of `ucb1`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +31,8 @@ pub const CARD: Card = Card {
     source: "Auer, Cesa-Bianchi, Fischer, \"Finite-time analysis of the multiarmed bandit problem\", 2002",
     fails: "Assumes rewards in 0..1 that do not drift; repeats one model while feedback is delayed.",
     keeps_levels: false,
+    keeps_hours: false,
+    belief: BeliefScale::Reward,
 };
 
 /// UCB1 in flight.
@@ -64,5 +67,9 @@ impl Learner for State {
         self.arms.book(feedback.model, feedback.reward);
         let i = feedback.model.index();
         self.narrowing[i] = 1.0 / f64::from(self.arms.plays[i]).sqrt();
+    }
+
+    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+        self.arms.mean(model)
     }
 }

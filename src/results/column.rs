@@ -1,6 +1,10 @@
 //! Columns in memory, and the macro that declares a table once: its row, its documentation and its Parquet frame.
 
-use crate::domain::{BreakerState, ChosenBy, FallbackReason, Outcome, Priority, Role};
+use crate::analysis::work::WorkPhase;
+use crate::domain::{
+    AnomalyKind, BreakerState, ChosenBy, FallbackReason, Outcome, PerformanceClass, Priority, Role,
+    Slot,
+};
 use crate::units::Level;
 
 /// Type of a column's values.
@@ -133,13 +137,24 @@ macro_rules! named_fields {
     };
 }
 
-named_fields! { Level Priority Outcome Role ChosenBy FallbackReason BreakerState }
+named_fields! {
+    Level Priority Outcome Role ChosenBy FallbackReason BreakerState
+    AnomalyKind PerformanceClass Slot WorkPhase
+}
 
 impl<'n> Field for &'n str {
     const KIND: Kind = Kind::Text;
     const NULLABLE: bool = false;
     fn values<'a>(column: &'a [&'n str]) -> Values<'a> {
         Values::Text(column)
+    }
+}
+
+impl Field for String {
+    const KIND: Kind = Kind::Text;
+    const NULLABLE: bool = false;
+    fn values(column: &[Self]) -> Values<'_> {
+        Values::Names(column.iter().map(String::as_str).collect())
     }
 }
 

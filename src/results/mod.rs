@@ -4,11 +4,12 @@ pub mod column;
 pub mod folder;
 pub mod manifest;
 pub mod parquet;
+pub mod part_files;
 pub mod recorder;
 pub mod schema;
 
 /// Version of the tables' schema, in the manifest of every result.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What stands in the way of writing or reading results.
 #[derive(Debug, thiserror::Error)]

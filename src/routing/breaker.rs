@@ -1,6 +1,6 @@
 //! Circuit breakers: one per model, refusing calls after repeated failures.
 
-use crate::domain::{BreakerEvent, BreakerState, ModelSet};
+use crate::domain::{BreakerEvent, BreakerState, ModelSet, StackEvent};
 use crate::units::{ModelId, SimDuration, SimTime};
 
 /// Which breaker a stack has.
@@ -131,7 +131,7 @@ impl Breakers {
 
     /// Asks for a call to `model`.
     #[inline]
-    pub fn acquire(&mut self, now: SimTime, model: ModelId, log: &mut Vec<BreakerEvent>) -> bool {
+    pub fn acquire(&mut self, now: SimTime, model: ModelId, log: &mut Vec<StackEvent>) -> bool {
         self.with(now, model, log, |breaker| breaker.acquire(now)).unwrap_or(true)
     }
 
@@ -142,7 +142,7 @@ impl Breakers {
         now: SimTime,
         model: ModelId,
         success: bool,
-        log: &mut Vec<BreakerEvent>,
+        log: &mut Vec<StackEvent>,
     ) {
         self.with(now, model, log, |breaker| breaker.record(now, success));
     }
@@ -151,7 +151,7 @@ impl Breakers {
         &mut self,
         at: SimTime,
         model: ModelId,
-        log: &mut Vec<BreakerEvent>,
+        log: &mut Vec<StackEvent>,
         act: impl FnOnce(&mut Stage4Breaker) -> T,
     ) -> Option<T> {
         let breaker = self.breakers.get_mut(model.index())?;
@@ -159,7 +159,7 @@ impl Breakers {
         let result = act(breaker);
         let to = breaker.state();
         if from != to {
-            log.push(BreakerEvent { at, model, from, to });
+            log.push(StackEvent::Breaker(BreakerEvent { at, model, from, to }));
             if to == BreakerState::Open {
                 self.open.insert(model);
             } else {

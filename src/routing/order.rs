@@ -2,7 +2,9 @@
 
 use crate::domain::{ChosenBy, ModelSet, Propensity, Request};
 use crate::learners::arms::first_largest;
-use crate::learners::{AnyLearner, Choice, Context, Feedback, Learner, LearnerConfig, Prior};
+use crate::learners::{
+    AnyLearner, BeliefScale, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior,
+};
 use crate::registry::Registry;
 use crate::sim::stream::Stream;
 use crate::units::{Level, ModelId, PerLevel};
@@ -72,12 +74,27 @@ enum Kind {
     Weighted(Vec<f64>),
     Cheapest(Vec<[f64; 2]>),
     Fastest(Vec<PerLevel<f64>>),
-    Learner { bank: Vec<AnyLearner>, scope: LearnerScope, keeps_short: bool },
+    Learner { bank: Vec<AnyLearner>, scope: LearnerScope, keeps_short: bool, card: Card },
     InformedGreedy,
 }
 
 /// Output tokens that the cheapest and fastest orders expect of an answer; the truth is not theirs to know.
 const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
+
+/// What a learner believes of one model in one context.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Belief {
+    /// The level, where beliefs are kept by level.
+    pub level: Option<Level>,
+    /// The task type, where they are kept by task type.
+    pub task_type: Option<u16>,
+    /// First hour of the quarter of the day, where they are kept by it.
+    pub hour: Option<u8>,
+    /// The model.
+    pub model: ModelId,
+    /// The belief, on the scale of the learner's card.
+    pub value: f64,
+}
 
 /// What an order may look at.
 pub struct View<'a> {
@@ -121,7 +138,12 @@ impl Order {
                     LearnerScope::TaskType => n_task_types,
                 };
                 let bank = (0..n).map(|_| config.build(&prior)).collect();
-                Kind::Learner { bank, scope: *scope, keeps_short: *keeps_short }
+                Kind::Learner {
+                    bank,
+                    scope: *scope,
+                    keeps_short: *keeps_short,
+                    card: config.card(),
+                }
             }
             OrderRule::InformedGreedy => Kind::InformedGreedy,
         };
@@ -186,13 +208,74 @@ impl Order {
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
     }
 
-    /// Feeds the learner, if there is one.
+    /// Feeds the learner, if there is one; then returns by how much its belief of the model moved, on a scale of 1, if it
+    /// believed something before.
     #[inline]
-    pub fn learn(&mut self, view: &View<'_>, feedback: &Feedback) {
-        if let Kind::Learner { bank, scope, .. } = &mut self.kind {
-            let index = bank_index(bank.len(), *scope, view);
-            bank[index].learn(feedback);
+    pub fn learn(&mut self, view: &View<'_>, feedback: &Feedback) -> Option<Option<f64>> {
+        let Kind::Learner { bank, scope, card, .. } = &mut self.kind else { return None };
+        let index = bank_index(bank.len(), *scope, view);
+        let learner = &mut bank[index];
+        let before = learner.belief(&view.context, feedback.model);
+        learner.learn(feedback);
+        let after = learner.belief(&view.context, feedback.model);
+        let unit = if card.belief == BeliefScale::Score { 100.0 } else { 1.0 };
+        Some(before.zip(after).map(|(before, after)| (after - before) / unit))
+    }
+
+    /// What the learner's beliefs are; `None` where no learner decides.
+    #[must_use]
+    pub fn belief_scale(&self) -> Option<BeliefScale> {
+        match &self.kind {
+            Kind::Learner { card, .. } => Some(card.belief),
+            _ => None,
         }
+    }
+
+    /// What the learner believes of each of `n_models` models in a context; nothing where learners are kept by task type.
+    #[must_use]
+    pub fn level_beliefs(&self, context: &Context, n_models: usize) -> Vec<Option<f64>> {
+        let learner = match &self.kind {
+            Kind::Learner { bank, .. } if bank.len() == 1 => Some(&bank[0]),
+            Kind::Learner { bank, scope: LearnerScope::Level, .. } => {
+                Some(&bank[context.level.index()])
+            }
+            _ => None,
+        };
+        (0..n_models as u16)
+            .map(|model| learner.and_then(|own| own.belief(context, ModelId(model))))
+            .collect()
+    }
+
+    /// All beliefs held, context by context.
+    #[must_use]
+    pub fn beliefs(&self, n_models: usize) -> Vec<Belief> {
+        let Kind::Learner { bank, scope, card, .. } = &self.kind else { return Vec::new() };
+        let hours: &[Option<u8>] =
+            if card.keeps_hours { &[Some(0), Some(6), Some(12), Some(18)] } else { &[None] };
+        let mut beliefs = Vec::new();
+        for (at, learner) in bank.iter().enumerate() {
+            let of_level = |level| (Some(level), None);
+            let contexts: Vec<(Option<Level>, Option<u16>)> = match scope {
+                _ if card.keeps_levels => Level::ALL.map(of_level).to_vec(),
+                LearnerScope::Level => vec![of_level(Level::ALL[at])],
+                LearnerScope::TaskType => vec![(None, Some(at as u16))],
+                LearnerScope::All => vec![(None, None)],
+            };
+            for (level, task_type) in contexts {
+                for &hour in hours {
+                    let context = Context {
+                        level: level.unwrap_or(Level::L1),
+                        hour: hour.unwrap_or(0),
+                        short: ModelSet::EMPTY,
+                    };
+                    beliefs.extend((0..n_models as u16).map(ModelId).filter_map(|model| {
+                        let value = learner.belief(&context, model)?;
+                        Some(Belief { level, task_type, hour, model, value })
+                    }));
+                }
+            }
+        }
+        beliefs
     }
 }
 

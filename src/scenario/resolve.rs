@@ -1,5 +1,6 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod daily;
 mod registry;
 mod stack;
 mod world;
@@ -175,6 +176,8 @@ impl<'a> Resolver<'a> {
             variants: variants?,
             record: Record {
                 attempts: written.record.attempts,
+                work_log: written.record.work_log,
+                scores: written.record.scores,
                 regret: written.record.regret,
                 bins: u32::try_from(written.record.bins.get()).ok()?,
             },

@@ -87,6 +87,10 @@ pub struct Variant {
 pub struct Record {
     /// The table of attempts is written.
     pub attempts: bool,
+    /// The work tracker's log is written.
+    pub work_log: bool,
+    /// What learners believe is sampled.
+    pub scores: bool,
     /// Decision regret is measured.
     pub regret: bool,
     /// Points of a curve.

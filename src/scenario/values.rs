@@ -13,7 +13,7 @@ pub use crate::units::Level;
 pub use duration::Duration;
 pub use per_level::{Named, PerLevel};
 pub use seeds::Seeds;
-pub use time::{FaultTime, LocalDateTime, Zone};
+pub use time::{FaultTime, LocalDateTime, TimeOfDay, Zone};
 
 /// Reads a value from text and describes it in the JSON Schema, for a type that has `FromStr` and `Display`.
 macro_rules! text_value {

@@ -1,5 +1,6 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
+mod daily;
 mod part;
 mod registry;
 mod stack;
@@ -13,6 +14,9 @@ use super::problem::Refusal;
 use super::source::Spanned;
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
+pub use daily::{
+    AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
+};
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
@@ -141,7 +145,9 @@ impl Reward {
         match self {
             Self::Efficiency {} => crate::reward::Reward::Efficiency,
             Self::Stage4Efficiency {} => crate::reward::Reward::Stage4Efficiency,
-            Self::LevelReward {} => crate::reward::Reward::LevelReward,
+            Self::LevelReward {} => {
+                crate::reward::Reward::LevelReward(crate::reward::STAGE4_WEIGHTS)
+            }
             Self::Utility(weights) => crate::reward::Reward::Utility {
                 quality: weights.quality.get(),
                 cost_per_usd: weights.cost_per_usd.get(),
@@ -230,6 +236,10 @@ pub struct Variant {
 pub struct Record {
     /// Whether the table of attempts is written.
     pub attempts: bool,
+    /// Whether the work tracker's log is written: start, every step and end of every task.
+    pub work_log: bool,
+    /// Whether the table of what learners believed is written.
+    pub scores: bool,
     /// Whether the regret against the best choice is computed.
     pub regret: bool,
     /// The number of points of a curve.
@@ -238,6 +248,6 @@ pub struct Record {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { attempts: true, regret: true, bins: Count::of(60) }
+        Self { attempts: true, work_log: false, scores: true, regret: true, bins: Count::of(60) }
     }
 }

@@ -47,6 +47,12 @@ impl LogNormal {
     pub fn at(&self, z: f64) -> f64 {
         math::exp(self.mu + self.sigma * z)
     }
+
+    /// The mean.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        math::exp(self.mu + 0.5 * self.sigma * self.sigma)
+    }
 }
 
 impl Distribution<f64> for LogNormal {

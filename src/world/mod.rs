@@ -64,6 +64,16 @@ impl Tokens {
             Self::Uniform(low, high) => (low + (high - low + 1.0) * u) as u32,
         }
     }
+
+    /// The mean count, before rounding.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        match self {
+            Self::Constant(n) => *n,
+            Self::LogNormal(law) => law.mean(),
+            Self::Uniform(low, high) => 0.5 * (low + high),
+        }
+    }
 }
 
 /// A kind of task.
@@ -85,6 +95,14 @@ pub struct TaskType {
     pub deadline: Option<SimDuration>,
     /// Correlation of different models' outcomes on one task.
     pub difficulty_correlation: f64,
+}
+
+impl TaskType {
+    /// Tokens of both directions that such a task takes on average, all steps answered at the first call.
+    #[must_use]
+    pub fn mean_tokens(&self) -> f64 {
+        (self.input_tokens.mean() + self.output_tokens.mean()) * self.steps.len() as f64
+    }
 }
 
 /// Spread of each seed's truth around the declared figures.

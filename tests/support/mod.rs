@@ -12,7 +12,9 @@ use reflexarc::routing::StackRule;
 use reflexarc::routing::breaker::BreakerRule;
 use reflexarc::routing::fallback::{FallbackPlan, RetryPlan};
 use reflexarc::routing::ledger::LedgerRule;
+use reflexarc::routing::monitor::MonitorRule;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::reweighting::Reweighting;
 use reflexarc::units::{Level, ModelId, PerLevel, SimDuration};
 use reflexarc::world::expectation::Lengths;
 use reflexarc::world::limits::Limits;
@@ -66,6 +68,8 @@ impl Draft {
             cut: false,
             stack: StackRule {
                 order: OrderRule::Static(vec![ModelId(0)]),
+                learning: true,
+                reweighting: Reweighting::Fixed,
                 reward: Reward::Efficiency,
                 refusal_reward: None,
                 partial_counts: false,
@@ -78,6 +82,8 @@ impl Draft {
                 retry: RetryPlan::none(),
                 fallback: FallbackPlan::None,
                 breaker: BreakerRule::None,
+                allocator: None,
+                monitor: MonitorRule::STAGE4,
             },
             reward: Reward::Efficiency,
             regret: false,
@@ -97,6 +103,7 @@ impl Draft {
             latency: model.latency,
             usd_per_mtok_input: model.usd_per_mtok_input,
             usd_per_mtok_output: model.usd_per_mtok_output,
+            plan_usd_per_mtok: 0.1,
             key: model.key,
         };
         let account = |(i, account): (usize, &AccountSpec)| Account {

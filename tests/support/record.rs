@@ -1,6 +1,8 @@
 //! An observer that keeps all that it is shown.
 
-use reflexarc::domain::{AttemptRecord, BreakerEvent, FallbackEvent, TaskRecord};
+use reflexarc::domain::{
+    AttemptRecord, BreakerEvent, FallbackEvent, StackEvent, StepRecord, TaskRecord,
+};
 use reflexarc::engine::{self, Cell, Digest, Observer};
 use reflexarc::units::{SimTime, TaskId};
 
@@ -15,25 +17,33 @@ pub(crate) struct Record {
     pub(crate) fallbacks: Vec<FallbackEvent>,
     /// Breaker transitions.
     pub(crate) breaker: Vec<BreakerEvent>,
+    /// All else that the stack did or noticed.
+    pub(crate) events: Vec<StackEvent>,
+    /// Ended steps.
+    pub(crate) steps: Vec<StepRecord>,
     /// Ended tasks.
     pub(crate) tasks: Vec<TaskRecord>,
 }
 
 impl Observer for Record {
-    fn task_arrived(&mut self, now: SimTime, task: TaskId) {
-        self.arrivals.push((now, task));
+    fn task_arrived(&mut self, record: &TaskRecord) {
+        self.arrivals.push((record.arrived, record.task));
+    }
+
+    fn step_ended(&mut self, record: &StepRecord) {
+        self.steps.push(*record);
     }
 
     fn attempt_ended(&mut self, record: &AttemptRecord) {
         self.attempts.push(*record);
     }
 
-    fn fallback_asked(&mut self, event: &FallbackEvent) {
-        self.fallbacks.push(*event);
-    }
-
-    fn breaker_changed(&mut self, event: &BreakerEvent) {
-        self.breaker.push(*event);
+    fn stack_event(&mut self, event: &StackEvent) {
+        match event {
+            StackEvent::Fallback(event) => self.fallbacks.push(*event),
+            StackEvent::Breaker(event) => self.breaker.push(*event),
+            other => self.events.push(other.clone()),
+        }
     }
 
     fn task_ended(&mut self, record: &TaskRecord) {

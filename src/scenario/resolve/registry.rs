@@ -163,6 +163,7 @@ fn resolve(
             latency: latency.unwrap_or(Latency::Response([1.0; 4])),
             usd_per_mtok_input: model.usd_per_mtok_input.get(),
             usd_per_mtok_output: model.usd_per_mtok_output.get(),
+            plan_usd_per_mtok: model.plan_usd_per_mtok.get(),
             key: model.key,
         });
     }

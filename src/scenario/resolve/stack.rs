@@ -1,6 +1,6 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver};
+use super::{Models, Resolver, daily};
 use crate::domain::Outcome;
 use crate::learners::{LearnerConfig, stage4_executor_rule, stage4_router_rule};
 use crate::reward::Reward;
@@ -59,11 +59,16 @@ pub(super) fn resolve(
     }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let fallback = fallback(written.fallback.as_ref(), models, problems);
+    let allocator = daily::allocator(written.allocation.as_ref(), models, problems);
+    let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
+    let reweighting = daily::reweighting(written, reward, problems);
     let (order, selection) = order??;
     Some((
         StackRule {
             order,
-            reward: written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default(),
+            learning: written.learning,
+            reward,
+            reweighting,
             refusal_reward: written.refusal_reward.map(|r| r.get()),
             partial_counts,
             order_sees_breaker: written.order_sees_breaker,
@@ -85,6 +90,8 @@ pub(super) fn resolve(
                     successes_to_close: small(rule.successes_to_close.get()),
                 }),
             },
+            allocator,
+            monitor: daily::monitor(&written.monitor),
         },
         selection,
     ))

@@ -58,6 +58,39 @@ text_value!(LocalDateTime, "a local date and time", ["2026-03-02T00:00"], |_| {
     "write a local date and time, such as \"2026-03-02T00:00\"".to_owned()
 });
 
+/// A local time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeOfDay(pub civil::Time);
+
+impl TimeOfDay {
+    /// A constant's time of day.
+    ///
+    /// # Panics
+    /// If there is no such hour or minute.
+    pub const fn of(hour: i8, minute: i8) -> Self {
+        Self(civil::Time::constant(hour, minute, 0, 0))
+    }
+}
+
+impl FromStr for TimeOfDay {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let cure = "write a local time of day, such as \"08:00\"";
+        time_of_day(text).map(Self).ok_or_else(|| Refusal::new("it is no time of day", cure))
+    }
+}
+
+impl Display for TimeOfDay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.strftime("%H:%M").to_string())
+    }
+}
+
+text_value!(TimeOfDay, "a local time of day", ["08:00"], |_| {
+    "write a local time of day, such as \"08:00\"".to_owned()
+});
+
 /// When a fault starts or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultTime {

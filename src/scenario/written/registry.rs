@@ -55,6 +55,10 @@ pub struct Model {
     pub usd_per_mtok_input: NonNegative,
     /// The price of a million output tokens in US dollars.
     pub usd_per_mtok_output: NonNegative,
+    /// The price of a million tokens in the cost table of the Stage 4 plan's daily report, in US dollars. It only fills
+    /// `plan_cost_usd`, beside the billed cost.
+    #[serde(default = "plan_price")]
+    pub plan_usd_per_mtok: NonNegative,
     /// The tokens of a day on the usual plan, by default without limit.
     pub daily_tokens: Option<Whole>,
     /// The tokens of a day on the small plan.
@@ -71,6 +75,11 @@ pub struct Model {
 
 /// The names of keys whose figures are assumed.
 pub type AssumedKeys = Vec<Name>;
+
+/// What the plan's cost table says of a model that it does not name (stage4.md section 9).
+fn plan_price() -> NonNegative {
+    NonNegative::of(0.1)
+}
 
 fn all_levels() -> Vec<Level> {
     Level::ALL.to_vec()

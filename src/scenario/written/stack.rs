@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Name, Reward};
+use super::{Allocation, Monitor, Name, Reward, Reweighting};
 use crate::learners::LearnerConfig;
 use crate::routing::fallback::RetryTarget;
 use crate::routing::order::LearnerScope;
@@ -20,8 +20,12 @@ pub struct Stack {
     pub preset: Option<Name>,
     /// Which model is called first.
     pub order: Option<Order>,
+    /// Whether the learner takes in results. If not, it stays at its initial beliefs, as a control.
+    pub learning: bool,
     /// What the learner is fed, by default the scenario's reward.
     pub reward: Option<Reward>,
+    /// How the weights of the reward `level_reward` change, by default not at all.
+    pub reweighting: Option<Reweighting>,
     /// What has a learner of its own: each level, each task type, or all tasks together.
     pub learner_scope: LearnerScope,
     /// Whether the order leaves out models whose breaker is open. If not, such a call is refused by the breaker.
@@ -47,6 +51,10 @@ pub struct Stack {
     pub fallback: Option<Fallback>,
     /// When a failing model is left alone for a while, by default never.
     pub breaker: Option<Breaker>,
+    /// The daily allocation of models and token budgets to levels, by default none.
+    pub allocation: Option<Allocation>,
+    /// The bounds of the performance monitor.
+    pub monitor: Monitor,
 }
 
 impl Default for Stack {
@@ -54,7 +62,9 @@ impl Default for Stack {
         Self {
             preset: None,
             order: None,
+            learning: true,
             reward: None,
+            reweighting: None,
             learner_scope: LearnerScope::Level,
             order_sees_breaker: true,
             call_timeout: Duration::from_millis(30_000),
@@ -66,6 +76,8 @@ impl Default for Stack {
             retry: Retry::default(),
             fallback: None,
             breaker: None,
+            allocation: None,
+            monitor: Monitor::default(),
         }
     }
 }

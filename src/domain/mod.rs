@@ -1,6 +1,16 @@
-//! The field's nouns as plain data: outcomes, requests, responses, records, sets of models.
+//! The field's nouns as plain data: outcomes, requests, responses, sets of models; records of work; the stack's events.
 
-use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+mod event;
+mod record;
+
+use crate::units::{Level, ModelId, SimDuration, TaskId};
+
+pub use event::{
+    Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, FallbackEvent,
+    FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, PerformanceClass, Slot,
+    StackEvent, WeightChange,
+};
+pub use record::{AttemptRecord, StepRecord, TaskRecord};
 
 /// How a call, a step or a task ended. Stored by name; the list may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -287,6 +297,8 @@ pub enum ChosenBy {
     Fallback,
     /// The last resort: no model was left.
     LastResort,
+    /// The allocation in force, where it binds the router.
+    Allocation,
 }
 
 impl ChosenBy {
@@ -299,6 +311,7 @@ impl ChosenBy {
             Self::Retry => "retry",
             Self::Fallback => "fallback",
             Self::LastResort => "last_resort",
+            Self::Allocation => "allocation",
         }
     }
 }
@@ -330,190 +343,6 @@ impl Propensity {
             Self::Unknown => "none",
         }
     }
-}
-
-/// Why a fallback was asked for (stage4.md section 10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FallbackReason {
-    /// The model's token quota is, or is believed to be, used up.
-    TokenExhausted,
-    /// Error, wrong answer, dead key or open breaker.
-    ModelFailure,
-    /// No answer in time.
-    Timeout,
-    /// 429 by a limit per minute.
-    RateLimit,
-}
-
-impl FallbackReason {
-    /// All reasons.
-    pub const ALL: [Self; 4] =
-        [Self::TokenExhausted, Self::ModelFailure, Self::Timeout, Self::RateLimit];
-
-    /// The name in tables and reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TokenExhausted => "token_exhausted",
-            Self::ModelFailure => "model_failure",
-            Self::Timeout => "timeout",
-            Self::RateLimit => "rate_limit",
-        }
-    }
-
-    /// The reason that an unserved call gives.
-    #[must_use]
-    pub fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::QuotaExhausted => Self::TokenExhausted,
-            Outcome::RateLimited => Self::RateLimit,
-            Outcome::Timeout => Self::Timeout,
-            _ => Self::ModelFailure,
-        }
-    }
-}
-
-/// A fallback, successful or not.
-#[derive(Clone, Copy, Debug)]
-pub struct FallbackEvent {
-    /// When it was asked for.
-    pub at: SimTime,
-    /// The task.
-    pub task: TaskId,
-    /// The task's step.
-    pub step: u8,
-    /// The step's level.
-    pub level: Level,
-    /// Why.
-    pub reason: FallbackReason,
-    /// The model that failed or was refused.
-    pub from: ModelId,
-    /// The model that the plan found, if any.
-    pub to: Option<ModelId>,
-}
-
-/// State of a circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
-    /// Calls pass.
-    Closed,
-    /// Calls are refused.
-    Open,
-    /// Calls pass on probation.
-    HalfOpen,
-}
-
-impl BreakerState {
-    /// The name in tables and vectors.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-        }
-    }
-}
-
-/// A breaker changed its state.
-#[derive(Clone, Copy, Debug)]
-pub struct BreakerEvent {
-    /// When.
-    pub at: SimTime,
-    /// The model behind the breaker.
-    pub model: ModelId,
-    /// The state before.
-    pub from: BreakerState,
-    /// The state after.
-    pub to: BreakerState,
-}
-
-/// One call, from dispatch to end.
-#[derive(Clone, Copy, Debug)]
-pub struct AttemptRecord {
-    /// The task.
-    pub task: TaskId,
-    /// Its step.
-    pub step: u8,
-    /// The step's level.
-    pub level: Level,
-    /// The call's number within the task, from 0.
-    pub attempt: u16,
-    /// The model called.
-    pub model: ModelId,
-    /// Why the call was made.
-    pub role: Role,
-    /// Who picked the model.
-    pub chosen_by: ChosenBy,
-    /// Probability of the choice.
-    pub propensity: Propensity,
-    /// Why a fallback was needed, for calls with that role.
-    pub fallback_reason: Option<FallbackReason>,
-    /// When the call was sent.
-    pub dispatched: SimTime,
-    /// Time in the provider's queue.
-    pub wait: SimDuration,
-    /// How it ended.
-    pub response: Response,
-    /// That counts as an answer.
-    pub served: bool,
-    /// What the learner was fed, if it was.
-    pub reward: Option<f64>,
-    /// Decision regret in reward units, if it is recorded.
-    pub decision_regret: Option<f64>,
-}
-
-/// One task, from arrival to end.
-#[derive(Clone, Copy, Debug)]
-pub struct TaskRecord {
-    /// The task.
-    pub task: TaskId,
-    /// Position of its type.
-    pub task_type: u16,
-    /// Level of its first step.
-    pub level: Level,
-    /// Urgency.
-    pub priority: Priority,
-    /// When it arrived; every task starts as it arrives.
-    pub arrived: SimTime,
-    /// When it ended.
-    pub ended: SimTime,
-    /// How its last step ended.
-    pub outcome: Outcome,
-    /// Every step was answered.
-    pub served: bool,
-    /// Answered within its deadline from arrival (or served, where it has none).
-    pub in_time: bool,
-    /// Mean quality of its steps.
-    pub quality: f64,
-    /// Billed prompt tokens of all its calls.
-    pub input_tokens: u64,
-    /// Billed answer tokens of all its calls.
-    pub output_tokens: u64,
-    /// Billed cost of all its calls in USD.
-    pub cost_usd: f64,
-    /// Headline efficiency, 0-100.
-    pub efficiency: f64,
-    /// The scenario's reward.
-    pub reward: f64,
-    /// Sum of its calls' decision regret, if it is recorded.
-    pub decision_regret: Option<f64>,
-    /// Decisions that took a model of the highest expected reward.
-    pub n_best: u16,
-    /// Decisions for which that was measured.
-    pub n_decisions: u16,
-    /// Steps begun.
-    pub n_steps: u8,
-    /// Calls made.
-    pub n_attempts: u16,
-    /// Model of its first call.
-    pub first_model: Option<ModelId>,
-    /// Model that answered its last step.
-    pub served_by: Option<ModelId>,
-    /// The model whose skipping or failing first made another one necessary, and why.
-    pub trigger: Option<(ModelId, FallbackReason)>,
-    /// The step in which that happened was answered by another model.
-    pub rescued: bool,
 }
 
 #[cfg(test)]

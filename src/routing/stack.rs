@@ -1,0 +1,533 @@
+//! The stack in flight: what it does when a step begins, a call ends or a wait is over.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::allocator::{Allocator, View as AllocatorView};
+use super::breaker::Breakers;
+use super::fallback::{FallbackPlan, RetryTarget};
+use super::ledger::Ledger;
+use super::meter::Meter;
+use super::monitor::{Metric, Monitor};
+use super::order::{Belief, Order, View};
+use super::reweighting::Reweighter;
+use super::{Call, Chain, Next, StackRule};
+use crate::calendar::{DailyTimes, LocalClock};
+use crate::domain::{
+    ChosenBy, FallbackReason, ModelSet, Outcome, Propensity, Request, Response, Role, StackEvent,
+};
+use crate::learners::{BeliefScale, Choice, Context, Feedback};
+use crate::registry::Registry;
+use crate::reward::Account;
+use crate::sim::stream::{Purpose, Streams};
+use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime};
+
+/// Local days of a reporting period of the learner (stage4.md section 12).
+const DAYS_PER_PERIOD: u32 = 14;
+
+/// One routing stack in flight.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub(super) rule: Arc<StackRule>,
+    pub(super) streams: Streams,
+    serving: PerLevel<ModelSet>,
+    clock: LocalClock,
+    order: Order,
+    pub(super) ledger: Ledger,
+    pub(super) breakers: Breakers,
+    pub(super) scores: Vec<PerLevel<f64>>,
+    monitor: Monitor,
+    meter: Meter,
+    reweighter: Reweighter,
+    allocator: Option<(Allocator, DailyTimes)>,
+    midnight: DailyTimes,
+    /// Local days that have ended.
+    days: u32,
+    /// Models left alone until an instant, and why.
+    held_back: Vec<(ModelId, SimTime, FallbackReason)>,
+    /// What happened since the engine last emptied this.
+    pub log: Vec<StackEvent>,
+}
+
+impl Stack {
+    /// A fresh stack.
+    #[must_use]
+    pub fn new(
+        rule: Arc<StackRule>,
+        registry: &Registry,
+        n_task_types: usize,
+        start: Timestamp,
+        zone: TimeZone,
+        streams: Streams,
+    ) -> Self {
+        let n_models = registry.models.len();
+        Self {
+            streams,
+            serving: Level::ALL.map(|l| registry.serving(l)),
+            clock: LocalClock::new(start, zone.clone()),
+            order: Order::new(&rule.order, registry, n_task_types),
+            ledger: Ledger::new(rule.ledger, registry, start),
+            breakers: Breakers::new(&rule.breaker, n_models),
+            scores: registry.models.iter().map(|m| m.score).collect(),
+            monitor: Monitor::new(rule.monitor),
+            meter: Meter::default(),
+            reweighter: Reweighter::new(&rule.reweighting, rule.reward),
+            allocator: rule.allocator.as_ref().map(|own| {
+                let times = DailyTimes::from_start(start, zone.clone(), own.times.clone());
+                (Allocator::new(own, &registry.models), times)
+            }),
+            midnight: DailyTimes::midnights(start, zone),
+            days: 0,
+            held_back: Vec::new(),
+            log: Vec::new(),
+            rule,
+        }
+    }
+
+    /// Whether `outcome` counts as an answer.
+    #[inline]
+    #[must_use]
+    pub fn served(&self, outcome: Outcome) -> bool {
+        outcome == Outcome::Success || (self.rule.partial_counts && outcome == Outcome::Partial)
+    }
+
+    /// What the router believes to have used of a model's account.
+    #[must_use]
+    pub fn believed_used(&self, model: ModelId) -> u64 {
+        self.ledger.used(model)
+    }
+
+    /// A step begins. `told` are expected rewards, for the informed reference only.
+    #[inline]
+    pub fn start(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+    ) -> Next {
+        let all = self.serving[request.level.index()];
+        let candidates = self.candidates(now, request.level);
+        let (eligible, short) = self.eligible(now, candidates);
+        let all_short = self.ledger_short(now, all);
+        let allocated = self.allocated(request.level).filter(|model| all.contains(*model));
+        let favourite = match allocated {
+            Some(model) => Some(Choice { model, propensity: Propensity::Unknown, explored: false }),
+            None => self.pick(now, request, chain, told, all, all_short),
+        };
+        let Some(favourite) = favourite else {
+            // The order names no model of this level.
+            return self.without_choice(now, request, chain, told);
+        };
+        let skipped = !eligible.contains(favourite.model);
+        if skipped {
+            chain.trigger = Some((favourite.model, self.skip_reason(favourite.model, short)));
+        }
+        if eligible.is_empty() {
+            return self.call_last_resort(now, request, chain, told);
+        }
+        // A probability among all models is none among the eligible ones: such a choice is made anew.
+        let choice = if skipped || (eligible != all && favourite.propensity != Propensity::Unknown)
+        {
+            self.pick(now, request, chain, told, eligible, short)
+        } else {
+            Some(favourite)
+        };
+        match choice {
+            Some(choice) => {
+                let mut call = self.chosen(now, choice, Role::First);
+                if allocated == Some(call.model) && !skipped {
+                    call.chosen_by = ChosenBy::Allocation;
+                }
+                self.place(now, request, chain, told, call)
+            }
+            None => self.without_choice(now, request, chain, told),
+        }
+    }
+
+    /// The order has nobody to call: the fallback plan goes on from whom it would have called, or the last resort.
+    fn without_choice(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+    ) -> Next {
+        match chain.trigger {
+            Some((from, reason)) if self.rule.fallback != FallbackPlan::None => {
+                self.fall_back(now, request, chain, told, from, reason)
+            }
+            _ => self.call_last_resort(now, request, chain, told),
+        }
+    }
+
+    /// A call ended. Returns what the learner was fed, and what comes next.
+    #[inline]
+    pub fn answered(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        call: &Call,
+        response: &Response,
+        told: Option<&[f64]>,
+    ) -> (Option<f64>, Next) {
+        let served = self.served(response.outcome);
+        let fed = self.learn(now, request, call, response, served);
+        self.watch(now, request, call, response, served);
+        self.ledger.charge(now, call.model, response.tokens());
+        self.breakers.record(now, call.model, served, &mut self.log);
+        if served {
+            return (fed, Next::Finish);
+        }
+        match response.outcome {
+            Outcome::QuotaExhausted => self.ledger.refused(now, call.model),
+            Outcome::Auth => {
+                let until = now + self.rule.auth_recheck;
+                self.held_back.push((call.model, until, FallbackReason::ModelFailure));
+            }
+            Outcome::RateLimited if self.rule.hold_after_429 > SimDuration::ZERO => {
+                let advised = response.retry_after.unwrap_or(SimDuration::ZERO);
+                let until = now + self.rule.hold_after_429.max(advised);
+                self.held_back.push((call.model, until, FallbackReason::RateLimit));
+            }
+            _ => {}
+        }
+        let reason = FallbackReason::of(response.outcome);
+        chain.trigger.get_or_insert((call.model, reason));
+        if let Some(wait) = self.retry_wait(request, chain, response) {
+            chain.retry = Some(call.model);
+            if wait > SimDuration::ZERO {
+                return (fed, Next::Wait(wait));
+            }
+            return (fed, self.resume(now, request, chain, told));
+        }
+        (fed, self.fall_back(now, request, chain, told, call.model, reason))
+    }
+
+    /// The wait before a retry is over.
+    pub fn resume(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+    ) -> Next {
+        let failed = chain.retry.take().expect("only a step that waits for a retry is resumed");
+        let reason = chain.trigger.map_or(FallbackReason::ModelFailure, |(_, reason)| reason);
+        let call = match self.rule.retry.target {
+            RetryTarget::Same => Some(Call {
+                model: failed,
+                role: Role::Retry,
+                chosen_by: ChosenBy::Retry,
+                propensity: Propensity::Unknown,
+                explored: false,
+                fallback_reason: None,
+                hour: self.hour(now),
+            }),
+            RetryTarget::Another => {
+                let all = self.candidates(now, request.level);
+                let (eligible, short) = self.eligible(now, all);
+                let fresh = eligible.minus(chain.tried);
+                let among = if fresh.is_empty() { eligible } else { fresh };
+                let choice = self.pick(now, request, chain, told, among, short);
+                choice.map(|choice| self.chosen(now, choice, Role::Retry))
+            }
+        };
+        match call {
+            Some(call) => self.place(now, request, chain, told, call),
+            None => self.fall_back(now, request, chain, told, failed, reason),
+        }
+    }
+
+    /// Models with the level that are not held back.
+    pub(super) fn candidates(&mut self, now: SimTime, level: Level) -> ModelSet {
+        let mut set = self.serving[level.index()];
+        if !self.held_back.is_empty() {
+            self.held_back.retain(|(_, until, _)| *until > now);
+            self.held_back.iter().for_each(|(model, _, _)| set.remove(*model));
+        }
+        set
+    }
+
+    /// Of `all`, those believed to be short of tokens.
+    fn ledger_short(&mut self, now: SimTime, all: ModelSet) -> ModelSet {
+        self.ledger.short(now).and(all)
+    }
+
+    /// Why a model that the order would have called is not eligible.
+    fn skip_reason(&self, model: ModelId, short: ModelSet) -> FallbackReason {
+        let held = self.held_back.iter().find(|(held, _, _)| *held == model);
+        match held {
+            Some((_, _, reason)) => *reason,
+            None if short.contains(model) => FallbackReason::TokenExhausted,
+            None => FallbackReason::ModelFailure,
+        }
+    }
+
+    /// Of `all`, those that the order may pick, and those short of tokens.
+    pub(super) fn eligible(&mut self, now: SimTime, all: ModelSet) -> (ModelSet, ModelSet) {
+        let short = self.ledger_short(now, all);
+        let mut eligible = if self.order.keeps_short() { all } else { all.minus(short) };
+        if self.rule.order_sees_breaker {
+            eligible = eligible.minus(self.breakers.refusing(now));
+        }
+        (eligible, short)
+    }
+
+    pub(super) fn pick(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        among: ModelSet,
+        short: ModelSet,
+    ) -> Option<Choice> {
+        let nth = u32::from(chain.decisions);
+        chain.decisions += 1;
+        // The key's model field tells the choices of one task apart from its calls' streams by purpose already.
+        let mut stream = self.streams.call(
+            Purpose::Choice,
+            request.task,
+            ModelId(0),
+            usize::from(request.step),
+            nth,
+        );
+        let context = Context { level: request.level, hour: self.hour(now), short };
+        self.order.pick(&View { request, context, told }, among, &mut stream)
+    }
+
+    /// Nobody is left to choose: the last resort, if there is one and its key is not known to be dead.
+    fn call_last_resort(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+    ) -> Next {
+        let dead = |model: ModelId| {
+            let reason = FallbackReason::ModelFailure;
+            self.held_back.iter().any(|(held, _, why)| *held == model && *why == reason)
+        };
+        let serving = self.serving[request.level.index()];
+        let resort = self.rule.last_resort.filter(|m| serving.contains(*m) && !dead(*m));
+        let Some(model) = resort else {
+            return Next::Finish;
+        };
+        let hour = self.hour(now);
+        self.place(
+            now,
+            request,
+            chain,
+            told,
+            Call {
+                model,
+                role: Role::First,
+                chosen_by: ChosenBy::LastResort,
+                propensity: Propensity::Unknown,
+                explored: false,
+                fallback_reason: None,
+                hour,
+            },
+        )
+    }
+
+    /// The call that a choice of the order means.
+    fn chosen(&mut self, now: SimTime, choice: Choice, role: Role) -> Call {
+        Call {
+            model: choice.model,
+            role,
+            chosen_by: self.order.chosen_by(),
+            propensity: choice.propensity,
+            explored: choice.explored,
+            fallback_reason: None,
+            hour: self.hour(now),
+        }
+    }
+
+    pub(super) fn hour(&mut self, now: SimTime) -> u8 {
+        self.clock.at(now).hour() as u8
+    }
+
+    /// Makes the call if the model's breaker lets it pass, else falls back.
+    fn place(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        call: Call,
+    ) -> Next {
+        chain.tried.insert(call.model);
+        if self.breakers.acquire(now, call.model, &mut self.log) {
+            return Next::Call(call);
+        }
+        let reason = FallbackReason::ModelFailure;
+        chain.trigger.get_or_insert((call.model, reason));
+        self.fall_back(now, request, chain, told, call.model, reason)
+    }
+
+    /// The model that the allocation in force puts first at `level`, if it binds the router.
+    fn allocated(&self, level: Level) -> Option<ModelId> {
+        self.allocator.as_ref().and_then(|(allocator, _)| allocator.first_choice(level))
+    }
+
+    /// Monitor, allocator and re-weighting take in one call.
+    fn watch(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        call: &Call,
+        response: &Response,
+        served: bool,
+    ) {
+        let metric = Metric {
+            level: request.level,
+            model: call.model,
+            served,
+            response: response.duration,
+            tokens: response.tokens(),
+        };
+        let log = &mut self.log;
+        self.monitor.record(now, metric, |anomaly| log.push(StackEvent::Anomaly(anomaly)));
+        if let Some((allocator, _)) = &mut self.allocator {
+            allocator.book(now, request.level, call.model, response.tokens());
+        }
+    }
+
+    /// Feeds the learner with one call; refusals only where the rule says so.
+    fn learn(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        call: &Call,
+        response: &Response,
+        served: bool,
+    ) -> Option<f64> {
+        if !self.rule.learning {
+            return None;
+        }
+        let reward = if response.outcome.is_refusal() {
+            self.rule.refusal_reward?
+        } else {
+            let account = Account {
+                outcome: response.outcome,
+                served,
+                level: request.level,
+                quality: response.quality,
+                tokens: response.tokens() as f64,
+                duration_ms: response.duration.as_millis_f64(),
+                cost_usd: response.cost_usd,
+            };
+            self.reweighter.record(&account);
+            self.reweighter.reward().of(&account)
+        };
+        let context = Context { level: request.level, hour: call.hour, short: ModelSet::EMPTY };
+        let propensity = match call.chosen_by {
+            ChosenBy::Learner => call.propensity,
+            _ => Propensity::Unknown,
+        };
+        let feedback = Feedback {
+            context,
+            model: call.model,
+            outcome: response.outcome,
+            served,
+            quality: response.quality,
+            reward,
+            propensity,
+        };
+        if call.chosen_by == ChosenBy::Learner {
+            self.meter.chose(call.explored);
+        }
+        let view = View { request, context, told: None };
+        if let Some(change) = self.order.learn(&view, &feedback) {
+            self.meter.learned(now, reward, change);
+        }
+        Some(reward)
+    }
+
+    /// When something of the stack's own is due next: an allocation, a change of weights, a local midnight.
+    #[inline]
+    #[must_use]
+    pub fn due(&self) -> SimTime {
+        let allocation = self.allocator.as_ref().map_or(SimTime::NEVER, |(_, times)| times.next());
+        allocation.min(self.reweighter.due()).min(self.midnight.next())
+    }
+
+    /// Does what is due at `now`, which is what [`Stack::due`] said.
+    pub fn advance(&mut self, now: SimTime) {
+        if self.midnight.passed(now) {
+            self.end_day(now);
+            if self.days.is_multiple_of(DAYS_PER_PERIOD) {
+                self.end_period(now);
+            }
+        }
+        if self.reweighter.due() <= now {
+            let log = &mut self.log;
+            self.reweighter.change(now, |change| log.push(StackEvent::Weights(change)));
+        }
+        while self.allocator.as_ref().is_some_and(|(_, times)| times.next() <= now) {
+            self.allocate(now);
+        }
+    }
+
+    /// The run ends: whatever lasts until then is told.
+    pub fn close(&mut self, now: SimTime) {
+        self.end_day(now);
+        self.end_period(now);
+        if let Some((allocator, _)) = &mut self.allocator {
+            self.log.extend(allocator.end(now).map(StackEvent::AllocationEnded));
+        }
+    }
+
+    fn end_day(&mut self, now: SimTime) {
+        let healths = self.monitor.end_day(now, self.days);
+        self.log.extend(healths.map(StackEvent::Health));
+        self.days += 1;
+    }
+
+    fn end_period(&mut self, now: SimTime) {
+        if let Some(scale) = self.order.belief_scale() {
+            let beliefs: Vec<f64> = self.beliefs().iter().map(|belief| belief.value).collect();
+            let period = self.meter.end_period(now, scale.name(), &beliefs);
+            self.log.push(StackEvent::Learning(period));
+        }
+    }
+
+    fn allocate(&mut self, now: SimTime) {
+        let Some(due) = self.allocator.as_mut().and_then(|(_, times)| times.pop()) else { return };
+        let hour = self.clock.at(now).hour();
+        let short = self.ledger.short(now);
+        let of_level: Vec<(Vec<f64>, Vec<Option<f64>>)> = Level::ALL
+            .iter()
+            .map(|&level| {
+                let context = Context { level, hour: hour as u8, short: ModelSet::EMPTY };
+                let beliefs = self.order.level_beliefs(&context, self.scores.len());
+                let declared = self.scores.iter().map(|score| score[level.index()]);
+                let scores = match self.order.belief_scale() == Some(BeliefScale::Score) {
+                    true => declared.zip(&beliefs).map(|(d, b)| b.unwrap_or(d)).collect(),
+                    false => declared.collect(),
+                };
+                (scores, beliefs)
+            })
+            .collect();
+        let views = Level::ALL.map(|level| AllocatorView {
+            serving: self.serving[level.index()],
+            short,
+            scores: &of_level[level.index()].0,
+            beliefs: &of_level[level.index()].1,
+        });
+        let Some((allocator, _)) = &mut self.allocator else { return };
+        self.log.extend(allocator.end(now).map(StackEvent::AllocationEnded));
+        self.log.push(StackEvent::Allocated(allocator.allocate(&due, &views)));
+    }
+
+    /// All that the learner believes now, context by context.
+    #[must_use]
+    pub fn beliefs(&self) -> Vec<Belief> {
+        self.order.beliefs(self.scores.len())
+    }
+}
