@@ -2,6 +2,9 @@
 
 pub mod charts;
 mod curves;
+mod entries;
+mod frame;
+mod number;
 mod summary;
 mod table;
 

@@ -1,18 +1,15 @@
 //! The summary that a person reads: on the console, and as Markdown beside the charts.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::analysis::measure::{self, MEASURES, Measure};
-use crate::math;
 use crate::report::CHARTS;
+use crate::report::entries::{Entries, heading, with_interval};
+use crate::report::number::{rounded, shown};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
-use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::parquet::Rows;
-use crate::results::schema::Summary;
 
 /// Measures of the main table, in order.
 const MAIN: [Measure; 8] = [
@@ -25,124 +22,6 @@ const MAIN: [Measure; 8] = [
     measure::COST,
     measure::LATENCY_P95,
 ];
-
-#[derive(Clone, Copy)]
-struct Entry {
-    mean: f64,
-    /// Both ends of the interval, where there is one.
-    interval: Option<(f64, f64)>,
-    sd: f64,
-    n: f64,
-    /// Difference to the first variant, and both ends of its interval where there is one.
-    difference: Option<(f64, Option<(f64, f64)>)>,
-}
-
-/// Key: block, variant, level, window, measure.
-struct Entries(BTreeMap<(String, String, String, String, String), Entry>);
-
-impl Entries {
-    fn read(folder: &Path) -> Result<Self, ResultsError> {
-        let rows = Rows::read(folder, &Summary::DOC)?;
-        let keys: Vec<Vec<String>> = ["block", "variant", "level", "window", "measure"]
-            .into_iter()
-            .map(|name| rows.texts(name))
-            .collect::<Result<_, _>>()?;
-        let names = ["mean", "n_seeds", "sd", "low", "high"];
-        let values: Vec<Vec<Option<f64>>> =
-            names.into_iter().map(|name| rows.numbers(name)).collect::<Result<_, _>>()?;
-        let names = ["difference", "difference_low", "difference_high"];
-        let differences: Vec<Vec<Option<f64>>> =
-            names.into_iter().map(|name| rows.numbers(name)).collect::<Result<_, _>>()?;
-        let mut entries = BTreeMap::new();
-        for at in 0..keys[0].len() {
-            let [Some(mean), Some(n), Some(sd)] = std::array::from_fn(|column| values[column][at])
-            else {
-                continue;
-            };
-            let interval = values[3][at].zip(values[4][at]);
-            let [block, variant, level, window, measure] =
-                std::array::from_fn(|column| keys[column][at].clone());
-            let ends = differences[1][at].zip(differences[2][at]);
-            let difference = differences[0][at].map(|mean| (mean, ends));
-            entries.insert(
-                (block, variant, level, window, measure),
-                Entry { mean, interval, sd, n, difference },
-            );
-        }
-        Ok(Self(entries))
-    }
-
-    fn get(
-        &self,
-        block: &str,
-        variant: &str,
-        level: &str,
-        window: &str,
-        measure: Measure,
-    ) -> Option<Entry> {
-        let key = (
-            block.to_owned(),
-            variant.to_owned(),
-            level.to_owned(),
-            window.to_owned(),
-            measure.name.to_owned(),
-        );
-        self.0.get(&key).copied()
-    }
-}
-
-/// A number with `digits` significant ones, without an exponent where that can be avoided.
-fn rounded(value: f64, digits: usize) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = math::log10(value.abs()).floor() as i32;
-    let decimals = (digits as i32 - 1 - magnitude).clamp(0, 12) as usize;
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
-
-/// A value in the measure's unit as people read it.
-fn shown(value: f64, measure: Measure) -> String {
-    if measure.is_proportion {
-        return format!("{:.2}", 100.0 * value);
-    }
-    match measure.unit {
-        "points" | "tasks" => format!("{value:.1}"),
-        "ms" | "tokens" => format!("{value:.0}"),
-        "calls" => format!("{value:.3}"),
-        _ => rounded(value, 3),
-    }
-}
-
-fn with_interval(entry: Option<Entry>, measure: Measure) -> String {
-    match entry {
-        None => "-".to_owned(),
-        // Seeds that all agree say nothing of a spread: their number is all there is.
-        Some(e) if measure.is_proportion && e.sd == 0.0 && e.n > 1.0 => {
-            format!("{} (all {} seeds)", shown(e.mean, measure), e.n)
-        }
-        Some(e) => match e.interval {
-            None => shown(e.mean, measure),
-            Some((low, high)) => format!(
-                "{} [{}, {}]",
-                shown(e.mean, measure),
-                shown(low, measure),
-                shown(high, measure)
-            ),
-        },
-    }
-}
-
-/// Name and unit of a column.
-fn heading(measure: Measure) -> String {
-    let unit = if measure.is_proportion { "%" } else { measure.unit };
-    format!("{}, {unit}", measure.name)
-}
 
 /// The default reward is the efficiency on another scale and not shown beside it.
 fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
@@ -483,16 +362,4 @@ fn meanings(text: &mut String, manifest: &Manifest) {
             manifest.time_zone_database
         ),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_rounded_to_what_they_are_worth() {
-        let texts = [0.0, 0.000_123_456, 0.12, 1.0, 1234.5, -0.05].map(|v| rounded(v, 3));
-        assert_eq!(texts, ["0", "0.000123", "0.12", "1", "1234", "-0.05"]);
-        assert_eq!(shown(0.991_23, measure::AVAILABILITY), "99.12");
-    }
 }

@@ -1,5 +1,6 @@
 //! The door to polars: column slices in, Parquet out, and back. No polars aggregate ever reaches a result.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -146,6 +147,23 @@ fn failure(path: &Path, sink: &Sink, cause: &PolarsError) -> ResultsError {
     ResultsError::write(path, &io.unwrap_or_else(|| std::io::Error::other(cause.to_string())))
 }
 
+/// A column of text, each different one kept once.
+#[derive(Clone, Debug, Default)]
+pub struct Coded {
+    /// The different texts.
+    pub dictionary: Vec<String>,
+    /// For every row the position of its text.
+    pub codes: Vec<u32>,
+}
+
+impl Coded {
+    /// The text of a row.
+    #[must_use]
+    pub fn text(&self, row: usize) -> &str {
+        &self.dictionary[self.codes[row] as usize]
+    }
+}
+
 /// All rows of one table, read back.
 pub struct Rows {
     path: PathBuf,
@@ -158,13 +176,27 @@ impl Rows {
     /// # Errors
     /// If a part is missing or is no Parquet.
     pub fn read(folder: &Path, doc: &TableDoc) -> Result<Self, ResultsError> {
+        let all: Vec<&str> = doc.columns.iter().map(|column| column.name).collect();
+        Self::read_columns(folder, doc, &all)
+    }
+
+    /// Reads some columns of every part, in order.
+    ///
+    /// # Errors
+    /// If a part is missing, is no Parquet or lacks a column.
+    pub fn read_columns(
+        folder: &Path,
+        doc: &TableDoc,
+        columns: &[&str],
+    ) -> Result<Self, ResultsError> {
         let path = folder.join(doc.name);
         let mut names: Vec<PathBuf> = std::fs::read_dir(&path)
             .and_then(|dir| dir.map(|entry| entry.map(|e| e.path())).collect())
             .map_err(|e| unreadable(&path, &e.to_string()))?;
         names.retain(|name| name.extension().is_some_and(|e| e == "parquet"));
         names.sort();
-        let parts: Result<Vec<_>, _> = names.iter().map(|name| read_file(name)).collect();
+        let parts: Result<Vec<_>, _> =
+            names.iter().map(|name| read_file(name, Some(columns))).collect();
         let parts = parts?;
         if parts.is_empty() {
             return Err(unreadable(&path, "it holds no part"));
@@ -197,6 +229,31 @@ impl Rows {
         })
     }
 
+    /// A column of text as codes; null becomes the empty string.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn coded(&self, name: &str) -> Result<Coded, ResultsError> {
+        let mut dictionary: Vec<String> = Vec::new();
+        let mut code_of: BTreeMap<String, u32> = BTreeMap::new();
+        let mut codes = Vec::new();
+        for part in &self.parts {
+            let cause = format!("column `{name}` is missing or of another type");
+            let texts = part.column(name).ok().and_then(|c| c.str().ok());
+            for text in texts.ok_or_else(|| unreadable(&self.path, &cause))?.iter() {
+                let text = text.unwrap_or_default();
+                let code = code_of.get(text).copied().unwrap_or_else(|| {
+                    let code = dictionary.len() as u32;
+                    dictionary.push(text.to_owned());
+                    code_of.insert(text.to_owned(), code);
+                    code
+                });
+                codes.push(code);
+            }
+        }
+        Ok(Coded { dictionary, codes })
+    }
+
     /// A column of numbers of any width, as real numbers.
     ///
     /// # Errors
@@ -211,10 +268,14 @@ fn numbers(column: &Column) -> Option<Vec<Option<f64>>> {
     Some(cast.f64().ok()?.iter().collect())
 }
 
-/// Reads one Parquet file whole.
-fn read_file(path: &Path) -> Result<DataFrame, ResultsError> {
+/// Reads one Parquet file, whole or some of its columns.
+fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<DataFrame, ResultsError> {
     let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
-    ParquetReader::new(file).finish().map_err(|e| unreadable(path, &e.to_string()))
+    let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+    ParquetReader::new(file)
+        .with_columns(columns)
+        .finish()
+        .map_err(|e| unreadable(path, &e.to_string()))
 }
 
 /// Columns of numbers of one Parquet file, by name.
@@ -222,7 +283,7 @@ fn read_file(path: &Path) -> Result<DataFrame, ResultsError> {
 /// # Errors
 /// If the file is no Parquet or lacks a column.
 pub fn read_numbers(path: &Path, names: &[&str]) -> Result<Vec<Vec<Option<f64>>>, ResultsError> {
-    let rows = Rows { path: path.to_owned(), parts: vec![read_file(path)?] };
+    let rows = Rows { path: path.to_owned(), parts: vec![read_file(path, None)?] };
     names.iter().map(|name| rows.numbers(name)).collect()
 }
 
