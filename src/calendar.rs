@@ -132,6 +132,15 @@ impl LocalClock {
     }
 }
 
+impl LocalClock {
+    /// The first local day that begins at least 48 hours after the start: the one on which a gain by learning is measured.
+    #[must_use]
+    pub fn gain_day(&self) -> u32 {
+        let after = SimTime(48 * 3600 * NANOS_PER_SECOND);
+        (1..).find(|&day| self.begins(day) >= after).unwrap_or(u32::MAX)
+    }
+}
+
 /// One of the daily times, on one local day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occurrence {

@@ -25,7 +25,7 @@ const DOORS: [(&str, &[&str]); 8] = [
     ("png", &["report/charts/"]),
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
-    ("rayon", &["experiment.rs"]),
+    ("rayon", &["experiment/"]),
     ("libm", &["math.rs"]),
     ("jiff", &["calendar.rs", "registry.rs", "scenario/", "world/", "routing/", "engine/"]),
 ];

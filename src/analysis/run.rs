@@ -150,11 +150,13 @@ pub enum Window {
     Run,
     /// Those that arrive while a fault lasts.
     Faults,
+    /// Those that arrive while a fault leaves five models or more without tokens.
+    Exhaustion,
 }
 
 impl Window {
-    /// Both windows.
-    pub const ALL: [Self; 2] = [Self::Run, Self::Faults];
+    /// All windows.
+    pub const ALL: [Self; 3] = [Self::Run, Self::Faults, Self::Exhaustion];
 
     /// The name in tables.
     #[must_use]
@@ -162,7 +164,31 @@ impl Window {
         match self {
             Self::Run => "run",
             Self::Faults => "faults",
+            Self::Exhaustion => "exhaustion",
         }
+    }
+}
+
+/// Spans of time over which tasks are measured apart, each from its first instant to before its last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spans {
+    /// When a fault lasts.
+    pub faults: Vec<(SimTime, SimTime)>,
+    /// When a fault leaves five models or more without tokens.
+    pub exhaustion: Vec<(SimTime, SimTime)>,
+}
+
+impl Spans {
+    fn of(&self, window: Window) -> &[(SimTime, SimTime)] {
+        match window {
+            Window::Run => &[(SimTime::ZERO, SimTime::NEVER)],
+            Window::Faults => &self.faults,
+            Window::Exhaustion => &self.exhaustion,
+        }
+    }
+
+    fn holds(&self, window: Window, now: SimTime) -> bool {
+        self.of(window).iter().any(|(from, to)| *from <= now && now < *to)
     }
 }
 
@@ -184,7 +210,7 @@ pub struct Value {
 pub struct RunStatistics {
     bins: Bins,
     measures_regret: bool,
-    fault_windows: Vec<(SimTime, SimTime)>,
+    spans: Spans,
     /// Per bin: all levels, then L1..L4.
     pub curve: Vec<[BinSums; 5]>,
     /// Per bin and model.
@@ -194,9 +220,9 @@ pub struct RunStatistics {
     /// Both ends of every task's work.
     pub work: WorkTracker,
     clock: LocalClock,
-    scopes: [[Scope; 5]; 2],
-    minutes: [Vec<(u32, u32)>; 2],
-    /// Arrivals of tasks in flight whose attempts and fallbacks are to be booked: task to (bin, in a fault window).
+    scopes: [[Scope; 5]; 3],
+    minutes: [Vec<(u32, u32)>; 3],
+    /// Arrivals of tasks in flight whose attempts and fallbacks are to be booked.
     places: Places,
 }
 
@@ -210,7 +236,8 @@ struct Places {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     bin: Option<usize>,
-    in_fault: bool,
+    /// By window.
+    within: [bool; 3],
     day: u32,
     task_type: u16,
     /// When the task's last call ended without an answer.
@@ -249,7 +276,7 @@ impl RunStatistics {
         n_models: usize,
         n_task_types: usize,
         measures_regret: bool,
-        fault_windows: Vec<(SimTime, SimTime)>,
+        spans: Spans,
         clock: LocalClock,
     ) -> Self {
         Self {
@@ -260,7 +287,7 @@ impl RunStatistics {
             clock,
             bins,
             measures_regret,
-            fault_windows,
+            spans,
             scopes: Default::default(),
             minutes: Default::default(),
             places: Places::default(),
@@ -276,13 +303,13 @@ impl RunStatistics {
     /// Books an arrival.
     pub fn task_arrived(&mut self, record: &TaskRecord) {
         let (task, now) = (record.task, record.arrived);
-        let in_fault = self.fault_windows.iter().any(|(from, to)| *from <= now && now < *to);
+        let within = Window::ALL.map(|window| self.spans.holds(window, now));
         let day = self.clock.at(now).day;
         self.days.reach(day);
         self.work.start_work(task, now);
         self.places.push(Place {
             bin: self.bins.of(task, now),
-            in_fault,
+            within,
             day,
             task_type: record.task_type,
             failed: None,
@@ -389,7 +416,7 @@ impl RunStatistics {
         });
         let minute = (task.arrived.0 / (60 * NANOS_PER_SECOND)) as usize;
         for (window, minutes) in self.minutes.iter_mut().enumerate() {
-            if window == 0 || place.in_fault {
+            if place.within[window] {
                 if minute >= minutes.len() {
                     minutes.resize(minute + 1, (0, 0));
                 }
@@ -404,7 +431,7 @@ impl RunStatistics {
     pub fn values(&self) -> Vec<Value> {
         let mut values = Vec::new();
         for (window, scopes) in Window::ALL.into_iter().zip(&self.scopes) {
-            if window == Window::Faults && self.fault_windows.is_empty() {
+            if self.spans.of(window).is_empty() {
                 continue;
             }
             let levels = std::iter::once(None).chain(Level::ALL.map(Some));
@@ -494,7 +521,7 @@ impl RunStatistics {
 }
 
 fn for_scopes(
-    scopes: &mut [[Scope; 5]; 2],
+    scopes: &mut [[Scope; 5]; 3],
     place: Place,
     level: Level,
     mut act: impl FnMut(&mut Scope),
@@ -503,7 +530,7 @@ fn for_scopes(
         return;
     }
     for (window, scopes) in scopes.iter_mut().enumerate() {
-        if window == 0 || place.in_fault {
+        if place.within[window] {
             act(&mut scopes[0]);
             act(&mut scopes[1 + level.index()]);
         }

@@ -96,6 +96,13 @@ impl Run {
                     ));
                 }
             }
+            let chosen_on = study.criteria.as_ref().map(|criteria| &criteria.selection_seeds);
+            let both = chosen_on.into_iter().flatten().find(|seed| study.seeds.contains(seed));
+            if let Some(both) = both {
+                return Err(format!(
+                    "error: --seeds holds {both}, a selection seed of [criteria]; report on other seeds"
+                ));
+            }
         }
         Ok(study)
     }

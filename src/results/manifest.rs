@@ -50,6 +50,8 @@ pub struct Manifest {
     pub seeds: Vec<u64>,
     /// How best fixed models were chosen.
     pub selections: Vec<Selection>,
+    /// How the best alternatives to the first variant were chosen, where the study answers the plan's criteria.
+    pub alternatives: Vec<Alternative>,
     /// Whether decision regret was measured.
     pub regret: bool,
     /// One entry per run, in the order of the tables.
@@ -108,6 +110,19 @@ pub struct Selection {
     pub seeds: Vec<u64>,
     /// Mean reward per task of every model on those seeds, in order of id.
     pub mean_rewards: Vec<f64>,
+}
+
+/// How the best alternative to the first variant was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// The block.
+    pub block: String,
+    /// The variant chosen; null where there was no candidate.
+    pub chosen: Option<String>,
+    /// The seeds it was chosen on.
+    pub seeds: Vec<u64>,
+    /// Mean reward per task of every candidate on those seeds.
+    pub mean_rewards: Vec<(String, f64)>,
 }
 
 /// One run.

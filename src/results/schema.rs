@@ -474,7 +474,13 @@ table! {
 
 table! {
     /// One row per local day of a control run: the same stack with learning frozen, or told the expected rewards.
-    Controls of ControlRow, "controls" of every run {
+    Controls of ControlRow, "controls" {
+        /// Block of the scenario.
+        block: &'n str,
+        /// Variant that is controlled.
+        variant: &'n str,
+        /// Seed of the world.
+        seed: u64,
         /// frozen, or informed.
         control: &'n str,
         /// Local day, from 0.
@@ -491,7 +497,8 @@ table! {
     Measures of MeasureRow, "measures" of every run {
         /// all, or L1 to L4.
         level: &'n str,
-        /// run: all tasks behind the warm-up; faults: those that arrive while a fault lasts.
+        /// run: all tasks behind the warm-up; faults: those that arrive while a fault lasts; exhaustion: while a fault leaves
+        /// five models or more without tokens.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,
@@ -511,7 +518,7 @@ table! {
         variant: &'n str,
         /// all, or L1 to L4.
         level: &'n str,
-        /// run, or faults.
+        /// run, faults or exhaustion.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,

@@ -15,7 +15,7 @@ use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
 use super::problem::{Problems, Report, closest};
-use super::resolved::{Block, Record, Resolved, Variant};
+use super::resolved::{Block, Criteria, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
 use super::tree::{Node, Path as TreePath};
 use super::values::{FaultTime, Seeds};
@@ -137,6 +137,10 @@ impl<'a> Resolver<'a> {
         };
         let variants = self.variants(&models, written.partial_counts, &seeds);
         let reward = written.reward.as_ref().map(|r| r.resolved()).unwrap_or_default();
+        let criteria = written.criteria.as_ref().map(|criteria| {
+            let written = &criteria.selection_seeds;
+            Criteria { selection_seeds: self.selection(&written.value, written.span, &seeds) }
+        });
         let clock = clock?;
         let (registry, source, assumed) = registry?;
         let time = written.time?;
@@ -181,6 +185,7 @@ impl<'a> Resolver<'a> {
                 regret: written.record.regret,
                 bins: u32::try_from(written.record.bins.get()).ok()?,
             },
+            criteria,
         })
     }
 
@@ -325,14 +330,14 @@ impl<'a> Resolver<'a> {
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
         let rule = stack::resolve(&stack, models, partial_counts, reward, self.problems());
         let (rule, selection) = rule?;
-        let best_fixed = selection.map(|written| self.selection(&written, &merged, seeds));
+        let span = merged.span_at(&TreePath::of("order.best_fixed"));
+        let best_fixed = selection.map(|written| self.selection(&written, span, seeds));
         Some(Variant { name: String::new(), stack: Arc::new(rule), best_fixed })
     }
 
-    fn selection(&mut self, written: &Seeds, stack: &Node, seeds: &[u64]) -> Vec<u64> {
+    fn selection(&mut self, written: &Seeds, span: Span, seeds: &[u64]) -> Vec<u64> {
         let chosen: Vec<u64> = written.iter().collect();
         if let Some(both) = chosen.iter().find(|seed| seeds.contains(seed)) {
-            let span = stack.span_at(&TreePath::of("order.best_fixed"));
             let message = format!("seed {both} is both a selection seed and a reported one");
             self.problems().add(span, message, "choose on other seeds than the study reports");
         }

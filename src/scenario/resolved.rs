@@ -5,14 +5,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::analysis::run::Bins;
+use crate::analysis::run::{Bins, Spans};
+use crate::calendar::DailyTimes;
 use crate::engine::{Cell, End};
 use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
+use crate::routing::order::OrderRule;
 use crate::units::SimTime;
 use crate::world::WorldSpec;
 use crate::world::expectation::Lengths;
+use crate::world::fault::{Effect, FaultSpec, Target};
 use crate::world::workload::WorkloadSpec;
 
 /// A resolved scenario.
@@ -54,6 +57,15 @@ pub struct Resolved {
     pub variants: Vec<Variant>,
     /// What is recorded.
     pub record: Record,
+    /// How the Stage 4 plan's criteria are answered, if the study asks for it.
+    pub criteria: Option<Criteria>,
+}
+
+/// What answering the plan's criteria takes besides the study itself.
+#[derive(Clone, Debug)]
+pub struct Criteria {
+    /// Seeds on which the best alternative to the first variant is chosen.
+    pub selection_seeds: Vec<u64>,
 }
 
 /// One world.
@@ -80,6 +92,14 @@ pub struct Variant {
     pub stack: Arc<StackRule>,
     /// Its model is first to be chosen as the best fixed one on these seeds.
     pub best_fixed: Option<Vec<u64>>,
+}
+
+impl Variant {
+    /// Whether it could be deployed: a reference that is told the truth could not.
+    #[must_use]
+    pub fn is_router(&self) -> bool {
+        self.stack.order != OrderRule::InformedGreedy
+    }
 }
 
 /// What is recorded.
@@ -127,10 +147,31 @@ impl Resolved {
         }
     }
 
-    /// When faults last in a block, within the run.
+    /// The spans of a block's run that are measured apart.
     #[must_use]
-    pub fn fault_windows(&self, block: &Block) -> Vec<(SimTime, SimTime)> {
-        block.world.faults.iter().map(|fault| (fault.start, fault.end)).collect()
+    pub fn spans(&self, block: &Block) -> Spans {
+        let faults = &block.world.faults;
+        let exhausts = |fault: &FaultSpec| {
+            let n = match &fault.target {
+                Target::Models(models) => models.len(),
+                Target::Draw(n) => *n,
+            };
+            let end = match fault.effect {
+                // The quota's own reset clears it: the next midnight of the scenario's zone is taken for it.
+                Effect::QuotaUsed { share } if share >= 1.0 => {
+                    let mut midnights = DailyTimes::midnights(self.start, self.zone.clone());
+                    midnights.passed(fault.start);
+                    fault.end.min(midnights.next())
+                }
+                Effect::QuotaCut { factor } if factor <= 0.0 => fault.end,
+                _ => return None,
+            };
+            (n >= 5).then_some((fault.start, end))
+        };
+        Spans {
+            faults: faults.iter().map(|fault| (fault.start, fault.end)).collect(),
+            exhaustion: faults.iter().filter_map(exhausts).collect(),
+        }
     }
 
     /// Names of the models, by id.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Refusal;
-use super::source::Spanned;
+use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
 pub use daily::{
@@ -72,6 +72,24 @@ pub struct Scenario {
     /// What is recorded.
     #[serde(default)]
     pub record: Record,
+    /// Answers the Stage 4 plan's success criteria for the first variant and for the best alternative to it, with control
+    /// runs whose learning is frozen.
+    pub criteria: Option<Criteria>,
+}
+
+/// How the Stage 4 plan's success criteria are answered.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Criteria {
+    /// The seeds on which the best alternative is chosen, by its mean reward, which must not be those of the study.
+    pub selection_seeds: Spanned<Seeds>,
+}
+
+impl Default for Criteria {
+    fn default() -> Self {
+        let value = BestFixed::default().selection_seeds;
+        Self { selection_seeds: Spanned { value, span: Span::default() } }
+    }
 }
 
 /// The version of the format; this program reads version 1.

