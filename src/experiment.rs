@@ -340,6 +340,7 @@ fn manifest(
         seeds: scenario.seeds.clone(),
         selections,
         regret: scenario.record.regret,
+        expectations: scenario.expectations.clone(),
         cells: grid
             .iter()
             .zip(ended)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::analysis::expect::Expectation;
 use crate::analysis::run::Bins;
 use crate::engine::{Cell, End};
 use crate::registry::Registry;
@@ -52,6 +53,8 @@ pub struct Resolved {
     pub blocks: Vec<Block>,
     /// Stacks.
     pub variants: Vec<Variant>,
+    /// What the study is expected to show, one for each block.
+    pub expectations: Vec<Expectation>,
     /// What is recorded.
     pub record: Record,
 }

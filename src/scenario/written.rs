@@ -1,5 +1,6 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
+mod expect;
 mod part;
 mod registry;
 mod stack;
@@ -13,6 +14,7 @@ use super::problem::Refusal;
 use super::source::Spanned;
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
+pub use expect::Expect;
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
@@ -65,6 +67,9 @@ pub struct Scenario {
     /// The stacks to compare. Each writes what differs from `[stack]`.
     #[serde(default)]
     pub variants: Vec<Variant>,
+    /// What the study is expected to show: a run says of each whether it is met.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
     /// What is recorded.
     #[serde(default)]
     pub record: Record,
