@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::analysis::measure::{self, MEASURES, Measure};
 use crate::math;
 use crate::report::CHARTS;
+use crate::report::expectations::Verdicts;
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
@@ -15,7 +16,7 @@ use crate::results::parquet::Rows;
 use crate::results::schema::Summary;
 
 /// Measures of the main table, in order.
-const MAIN: [Measure; 8] = [
+pub(super) const MAIN: [Measure; 8] = [
     measure::EFFICIENCY,
     measure::REWARD,
     measure::AVAILABILITY,
@@ -92,7 +93,7 @@ impl Entries {
 }
 
 /// A number with `digits` significant ones, without an exponent where that can be avoided.
-fn rounded(value: f64, digits: usize) -> String {
+pub(super) fn rounded(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -107,7 +108,7 @@ fn rounded(value: f64, digits: usize) -> String {
 }
 
 /// A value in the measure's unit as people read it.
-fn shown(value: f64, measure: Measure) -> String {
+pub(super) fn shown(value: f64, measure: Measure) -> String {
     if measure.is_proportion {
         return format!("{:.2}", 100.0 * value);
     }
@@ -117,6 +118,12 @@ fn shown(value: f64, measure: Measure) -> String {
         "calls" => format!("{value:.3}"),
         _ => rounded(value, 3),
     }
+}
+
+/// A difference as people read it.
+pub(super) fn signed(value: f64, measure: Measure) -> String {
+    let text = shown(value, measure);
+    if value > 0.0 { format!("+{text}") } else { text }
 }
 
 fn with_interval(entry: Option<Entry>, measure: Measure) -> String {
@@ -139,13 +146,13 @@ fn with_interval(entry: Option<Entry>, measure: Measure) -> String {
 }
 
 /// Name and unit of a column.
-fn heading(measure: Measure) -> String {
+pub(super) fn heading(measure: Measure) -> String {
     let unit = if measure.is_proportion { "%" } else { measure.unit };
     format!("{}, {unit}", measure.name)
 }
 
 /// The default reward is the efficiency on another scale and not shown beside it.
-fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
+pub(super) fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
     measure != measure::REWARD || manifest.reward != "efficiency"
 }
 
@@ -245,10 +252,6 @@ fn difference_table(
         format!("{}, {unit}", m.name)
     }));
     let mut table = TextTable::new(header);
-    let signed = |value: f64, m: Measure| {
-        let text = shown(value, m);
-        if value > 0.0 { format!("+{text}") } else { text }
-    };
     for variant in manifest.variants.iter().skip(1) {
         let mut row = vec![variant.clone()];
         row.extend(measures.iter().map(|m| {
@@ -276,7 +279,7 @@ fn seeds_text(manifest: &Manifest) -> String {
 ///
 /// # Errors
 /// If the table `summary` cannot be read.
-pub fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
+pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
@@ -340,6 +343,7 @@ pub(super) fn markdown(
     folder: &Path,
     manifest: &Manifest,
     charts: &[&str],
+    verdicts: &Verdicts<'_>,
 ) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
     let mut text = format!("# {}\n\n**{}**\n\n", manifest.scenario, manifest.question);
@@ -358,6 +362,7 @@ pub(super) fn markdown(
             manifest.reward
         ),
     );
+    put(&mut text, &verdicts.markdown());
     for block in &manifest.blocks {
         if manifest.blocks.len() > 1 {
             line(&mut text, format_args!("\n## Block {}", block.name));
