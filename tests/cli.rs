@@ -45,7 +45,7 @@ fn entries(folder: &Path) -> BTreeSet<String> {
 #[test]
 fn every_verb_explains_itself_and_its_flags() {
     let desk = Desk::new();
-    let verbs: [(&str, &[&str]); 6] = [
+    let verbs: [(&str, &[&str]); 7] = [
         (
             "run",
             &[
@@ -53,6 +53,8 @@ fn every_verb_explains_itself_and_its_flags() {
                 "--seeds <SEEDS>",
                 "--threads <N>",
                 "--out <DIR>",
+                "--baseline <RESULTS_DIR>",
+                "--strict",
                 "--quiet",
                 "--allow-outside",
             ],
@@ -73,7 +75,8 @@ fn every_verb_explains_itself_and_its_flags() {
                 "scenarios",
             ],
         ),
-        ("report", &["<RESULTS_DIR>"]),
+        ("report", &["<RESULTS_DIR>", "--strict"]),
+        ("diff", &["<RESULTS_A>", "<RESULTS_B>", "--all"]),
     ];
     let overview = desk.done(&["--help"]);
     for (verb, flags) in verbs {
@@ -264,6 +267,7 @@ fn the_schema_is_json_and_knows_every_table_and_key() {
         "blocks",
         "stack",
         "variants",
+        "expect",
         "record",
     ];
     assert_eq!(names, wanted.into());

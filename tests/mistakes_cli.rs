@@ -164,6 +164,148 @@ fn one_mistake_is_one_problem_at_its_place() {
 }
 
 #[test]
+fn a_mistake_in_an_expectation_is_one_problem_at_its_place() {
+    let desk = Desk::new();
+    let metric = "metric = \"availability\"";
+    let variant = "variant = \"stage4\"";
+    // The line of `[[expect]]`; places are told from there.
+    let first = OUTAGE.lines().count() + 2;
+    for (keys, (line, column), head, cure) in [
+        (
+            ["metric = \"availabilty\"", variant, "at_least = 0.9"],
+            (1, 10),
+            "unknown measure `availabilty`",
+            "^^^^^^^^^^^^^ did you mean `availability`?",
+        ),
+        (
+            [metric, "variant = \"stage5\"", "at_least = 0.9"],
+            (2, 11),
+            "unknown variant `stage5`",
+            "^^^^^^^^ did you mean `stage4`?",
+        ),
+        (
+            [metric, "", "at_least = 0.9"],
+            (0, 1),
+            "the expectation names no `variant`, and there are several",
+            "write one of them, such as `variant = \"stage4\"`",
+        ),
+        (
+            ["", variant, "at_least = 0.9"],
+            (0, 1),
+            "missing key `metric` in `expect`",
+            "add it, such as `metric = \"availability\"`",
+        ),
+        (
+            [metric, variant, "at_least = 0.9\nblock = \"mian\""],
+            (4, 9),
+            "unknown block `mian`",
+            "^^^^^^ did you mean `main`?",
+        ),
+        (
+            [metric, variant, "at_least = 0.9\nwindow = \"fault\""],
+            (4, 10),
+            "`expect.window` cannot be \"fault\"",
+            "did you mean \"faults\"?",
+        ),
+        (
+            [metric, variant, "at_least = 0.9\nat_most = 0.99"],
+            (0, 1),
+            "the expectation has no target, or more than one",
+            "write exactly one of `at_least`, `at_most` and `better_than`",
+        ),
+        (
+            [metric, variant, ""],
+            (0, 1),
+            "the expectation has no target, or more than one",
+            "write exactly one of `at_least`, `at_most` and `better_than`",
+        ),
+        ([metric, variant, "at_least = \"0.9\""], (3, 12), "`expect.at_least` cannot be", "^^^^^"),
+        (
+            [metric, variant, "at_least = 99"],
+            (3, 12),
+            "`at_least` cannot be 99: a share lies from 0 to 1",
+            "^^ write 99 % as 0.99",
+        ),
+        (
+            [metric, variant, "better_than = \"fixed order\"\nby = 5"],
+            (4, 6),
+            "`by` cannot be 5: a share lies from 0 to 1",
+            "^ write 99 % as 0.99",
+        ),
+        (
+            [metric, variant, "at_least = 0.9\nby = 0.1"],
+            (4, 6),
+            "`by` belongs to `better_than`",
+            "^^^ leave it out, or write `better_than`",
+        ),
+        (
+            [metric, variant, "better_than = \"fixed ordr\""],
+            (3, 15),
+            "unknown variant `fixed ordr`",
+            "did you mean `fixed order`?",
+        ),
+        (
+            [metric, variant, "better_than = \"stage4\""],
+            (3, 15),
+            "a variant is not better than itself",
+            "name another variant",
+        ),
+        (
+            ["metric = \"tasks\"", variant, "better_than = \"fixed order\""],
+            (3, 15),
+            "`tasks` is neither better higher nor lower",
+            "`reflexarc list measures`",
+        ),
+        (
+            ["metric = \"availability_by_minute\"", variant, "at_least = 0.9\nlevel = \"L1\""],
+            (4, 9),
+            "`availability_by_minute` is not measured at L1 alone",
+            "^^^^ leave `level` out, or write `availability`",
+        ),
+    ] {
+        let text = format!("{OUTAGE}\n[[expect]]\n{}\n", keys.join("\n"));
+        desk.write("x.toml", &text);
+        let said = desk.run(&["check", "x.toml"]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{keys:?}: {said:?}");
+        let heads = heads(&said, "x.toml", &text);
+        assert_eq!(heads.len(), 1, "{}", said.err);
+        let wanted = format!("{}:{column}: {head}", first + line);
+        assert!(heads[0].starts_with(&wanted), "{wanted}\n{}", said.err);
+        assert!(said.err.contains(cure), "{cure}\n{}", said.err);
+    }
+}
+
+#[test]
+fn an_expectation_that_can_never_be_decided_is_refused() {
+    let desk = Desk::new();
+    let (before, after) = OUTAGE.split_once("[[faults]]").expect("faults");
+    let after = after.split_once("[stack]").expect("a stack").1;
+    let calm = format!("{before}[stack]{after}");
+    let blind = OUTAGE.replace("bins = 6", "bins = 6\nregret = false");
+    for (scenario, keys, head, cure) in [
+        (
+            &calm,
+            "metric = \"served\"\nwindow = \"faults\"",
+            "no task arrives during a fault, as there is none",
+            "leave `window` out, or write a `[[faults]]` table",
+        ),
+        (
+            &blind,
+            "metric = \"decision_regret\"",
+            "`decision_regret` is not measured, as `record.regret` is false",
+            "leave `record.regret` out",
+        ),
+    ] {
+        let text = format!("{scenario}\n[[expect]]\nvariant = \"stage4\"\nat_most = 1\n{keys}\n");
+        desk.write("x.toml", &text);
+        let said = desk.run(&["check", "x.toml"]);
+        let heads = heads(&said, "x.toml", &text);
+        assert_eq!(heads.len(), 1, "{}", said.err);
+        assert!(heads[0].ends_with(head) && said.err.contains(cure), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_mistake_beside_another_keeps_its_own_place() {
     let desk = Desk::new();
     // The first fault falls out of the list; the second is still found where it is written.

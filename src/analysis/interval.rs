@@ -2,6 +2,9 @@
 
 use crate::math;
 
+/// What a 95 % interval leaves out at either end.
+const TAIL: f64 = 0.025;
+
 /// A mean over seeds with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -17,33 +20,70 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// Mean with a two-sided 95 % Student t interval.
-///
-/// Where all seeds agree on a proportion of exactly 0 or 1, the interval is the Clopper-Pearson bound (1934) of that
-/// many agreeing seeds, never one of zero width. `None` without values.
+/// Mean with a two-sided 95 % Student t interval; that of a proportion lies in 0..1. `None` without values.
 #[must_use]
 pub fn mean_over_seeds(values: &[f64], is_proportion: bool) -> Option<Estimate> {
+    mean_within(values, is_proportion.then_some((0.0, 1.0)))
+}
+
+/// Mean of values that lie in `range`, if it has ends, with a two-sided 95 % Student t interval.
+///
+/// Where all of several seeds agree on a value with a range, the interval is that of the Clopper-Pearson bound (1934): at
+/// least this share of seeds would agree, the others may lie anywhere in the range; never an interval of zero width. A
+/// value without a range is taken as it is. `None` without values.
+#[must_use]
+pub fn mean_within(values: &[f64], range: Option<(f64, f64)>) -> Option<Estimate> {
     let n = values.len();
-    if n == 0 {
-        return None;
+    let first = *values.first()?;
+    if values.iter().all(|v| *v == first) {
+        let (low, high) = match range {
+            Some((least, most)) if n > 1 => {
+                let agree = math::powf(TAIL, 1.0 / n as f64);
+                (least + (first - least) * agree, most - (most - first) * agree)
+            }
+            _ => (first, first),
+        };
+        return Some(Estimate { n, mean: first, sd: 0.0, low, high });
     }
     let mean = values.iter().sum::<f64>() / n as f64;
-    if n == 1 {
-        return Some(Estimate { n, mean, sd: 0.0, low: mean, high: mean });
-    }
     let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
     let sd = (squares / (n - 1) as f64).sqrt();
-    if is_proportion && sd == 0.0 && (mean == 0.0 || mean == 1.0) {
-        let bound = math::powf(0.025, 1.0 / n as f64);
-        let (low, high) = if mean == 1.0 { (bound, 1.0) } else { (0.0, 1.0 - bound) };
-        return Some(Estimate { n, mean, sd, low, high });
+    let half = half_width(sd, n as f64);
+    let (least, most) = range.unwrap_or((f64::MIN, f64::MAX));
+    Some(Estimate { n, mean, sd, low: (mean - half).max(least), high: (mean + half).min(most) })
+}
+
+fn half_width(sd: f64, n: f64) -> f64 {
+    t_quantile(1.0 - TAIL, n - 1.0) * sd / n.sqrt()
+}
+
+/// How many seeds would part the interval of [`mean_within`] from `target`, if mean and spread stayed as they are; `None`
+/// if none up to a million would. The estimate is over two seeds or more.
+#[must_use]
+pub fn seeds_to_tell(estimate: &Estimate, target: f64, range: Option<(f64, f64)>) -> Option<usize> {
+    const MOST: usize = 1_000_000;
+    let Estimate { n, mean, sd, .. } = *estimate;
+    let tells = |n: usize| match (range, sd == 0.0) {
+        (Some((least, most)), true) => {
+            let agree = math::powf(TAIL, 1.0 / n as f64);
+            least + (mean - least) * agree >= target && mean > target
+                || most - (most - mean) * agree <= target && mean < target
+        }
+        _ => half_width(sd, n as f64) <= (mean - target).abs() && mean != target,
+    };
+    let (mut too_few, mut enough) = (n, MOST);
+    if !tells(enough) {
+        return None;
     }
-    let half = t_quantile(0.975, (n - 1) as f64) * sd / (n as f64).sqrt();
-    let (mut low, mut high) = (mean - half, mean + half);
-    if is_proportion {
-        (low, high) = (low.max(0.0), high.min(1.0));
+    while too_few + 1 < enough {
+        let middle = too_few.midpoint(enough);
+        if tells(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
     }
-    Some(Estimate { n, mean, sd, low, high })
+    Some(enough)
 }
 
 /// Two-sided 95 % interval of a proportion of which `k` of `n` were seen (Clopper and Pearson 1934).
@@ -165,6 +205,37 @@ mod tests {
         assert!((all.low - 0.831_57).abs() < 1e-4 && all.high == 1.0);
         let none = mean_over_seeds(&[0.0; 20], true).expect("has values");
         assert!((none.high - 0.168_43).abs() < 1e-4 && none.low == 0.0);
+    }
+
+    #[test]
+    fn agreeing_values_within_a_range_get_its_bound() {
+        // 0.025^(1/4) = 0.397635: at least this share of seeds agrees, the others lie anywhere.
+        let share = mean_over_seeds(&[0.9; 4], true).expect("has values");
+        assert!((share.low - 0.9 * 0.397_635).abs() < 1e-6, "{share:?}");
+        assert!((share.high - (1.0 - 0.1 * 0.397_635)).abs() < 1e-6, "{share:?}");
+        assert_eq!((share.mean, share.sd), (0.9, 0.0));
+        let difference = mean_within(&[0.0; 4], Some((-1.0, 1.0))).expect("has values");
+        assert!((difference.high - 0.602_365).abs() < 1e-6 && difference.low == -difference.high);
+        // Without a range, and for a single seed, there is no bound.
+        let figure = mean_over_seeds(&[0.1; 3], false).expect("has values");
+        assert_eq!((figure.mean, figure.low, figure.high), (0.1, 0.1, 0.1));
+        assert_eq!(mean_over_seeds(&[1.0], true).map(|e| (e.low, e.high)), Some((1.0, 1.0)));
+    }
+
+    #[test]
+    fn seeds_to_tell_are_just_enough() {
+        let range = Some((0.0, 1.0));
+        let all = mean_over_seeds(&[1.0; 20], true).expect("has values");
+        // The least n with 0.025^(1/n) >= 0.99: ln 0.025 / ln 0.99 = 367.04.
+        assert_eq!(seeds_to_tell(&all, 0.99, range), Some(368));
+        assert_eq!(seeds_to_tell(&all, 1.0, range), None);
+        let none = mean_over_seeds(&[0.0; 20], true).expect("has values");
+        assert_eq!(seeds_to_tell(&none, 0.01, range), Some(368));
+        // sd = 1.29099 over 4 seeds: t(.975, 8) = 2.306, half width .9923 at 9 seeds; 1.0795 at 8.
+        let spread = mean_over_seeds(&[1.0, 2.0, 3.0, 4.0], false).expect("has values");
+        assert_eq!(seeds_to_tell(&spread, 1.5, None), Some(9));
+        assert_eq!(seeds_to_tell(&spread, 3.5, None), Some(9));
+        assert_eq!(seeds_to_tell(&spread, 2.5, None), None);
     }
 
     #[test]

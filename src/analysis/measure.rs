@@ -1,6 +1,32 @@
 //! The measures: one name, unit and meaning each, the same in Parquet, reports and expectations.
 
-/// One measure of a run (measures.md of the documentation says when each may be believed).
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Which way a measure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Higher is better.
+    Higher,
+    /// Lower is better.
+    Lower,
+    /// It tells no better stack from a worse one.
+    Neither,
+}
+
+impl Better {
+    /// The name in lists.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::Neither => "neither",
+        }
+    }
+}
+
+/// One measure of a run (measures.md of the documentation says when each may be believed). In files it is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     /// Name.
@@ -9,71 +35,132 @@ pub struct Measure {
     pub unit: &'static str,
     /// A share of something: lies in 0..1.
     pub is_proportion: bool,
+    /// An exact count of each run, no estimate: what is expected of it is expected of every seed.
+    pub is_exact: bool,
+    /// Which way it is better.
+    pub better: Better,
     /// What it is.
     pub doc: &'static str,
 }
 
 const fn share(name: &'static str, doc: &'static str) -> Measure {
-    Measure { name, unit: "share", is_proportion: true, doc }
+    Measure {
+        name,
+        unit: "share",
+        is_proportion: true,
+        is_exact: false,
+        better: Better::Neither,
+        doc,
+    }
 }
 
 const fn figure(name: &'static str, unit: &'static str, doc: &'static str) -> Measure {
-    Measure { name, unit, is_proportion: false, doc }
+    Measure { name, unit, is_proportion: false, is_exact: false, better: Better::Neither, doc }
+}
+
+impl Measure {
+    const fn higher(self) -> Self {
+        Self { better: Better::Higher, ..self }
+    }
+
+    const fn lower(self) -> Self {
+        Self { better: Better::Lower, ..self }
+    }
+
+    const fn exact(self) -> Self {
+        Self { is_exact: true, ..self }
+    }
+
+    /// The values that it can have, where they have both ends.
+    #[must_use]
+    pub fn range(&self) -> Option<(f64, f64)> {
+        self.is_proportion.then_some((0.0, 1.0))
+    }
+
+    /// The differences that two of its values can have, where they have both ends.
+    #[must_use]
+    pub fn range_of_differences(&self) -> Option<(f64, f64)> {
+        self.range().map(|(least, most)| (least - most, most - least))
+    }
+}
+
+impl Serialize for Measure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Measure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unknown = || D::Error::custom(format_args!("there is no measure `{name}`"));
+        named(&name).ok_or_else(unknown)
+    }
 }
 
 /// Tasks that arrived.
 pub const TASKS: Measure =
-    figure("tasks", "tasks", "Tasks that arrived and were not cut off by the end of the run.");
+    figure("tasks", "tasks", "Tasks that arrived and were not cut off by the end of the run.")
+        .exact();
 /// Tasks cut by the end.
 pub const INTERRUPTED: Measure = figure(
     "interrupted",
     "tasks",
     "Tasks cut off by the end of the run; left out of every other measure, but for the calls and fallbacks they had.",
-);
+).exact();
 /// Headline efficiency.
 pub const EFFICIENCY: Measure = figure(
     "efficiency",
     "points",
     "Mean efficiency of a task, 0-100: the plan's formula for what was served, 0 for the rest.",
-);
+)
+.higher();
 /// The plan's efficiency.
 pub const STAGE4_EFFICIENCY: Measure = figure(
     "stage4_efficiency",
     "points",
     "Mean efficiency of a task as the plan's work tracker keeps it, 0-100: its formula for unserved work as well (each step to one decimal), so that failing fast scores up to 60. Beside the headline `efficiency`, never instead of it.",
-);
+)
+.higher();
 /// Mean reward per task.
 pub const REWARD: Measure = figure(
     "reward",
     "reward",
     "Mean reward of an arrived task, in the scenario's reward (the J of a policy gap).",
-);
+)
+.higher();
 /// Allocated.
 pub const ALLOCATED: Measure = share(
     "allocated",
     "Tasks that got a model without help from outside (at least one call was made), of all that arrived; an exact count.",
-);
+)
+.higher()
+.exact();
 /// Tracked.
 pub const TRACKED: Measure = share(
     "tracked",
     "Tasks with both a start and an end record in the work tracker, of all that arrived, whatever happened to them; an exact count.",
-);
+)
+.higher()
+.exact();
 /// Availability by request.
 pub const AVAILABILITY: Measure = share(
     "availability",
     "Tasks answered within their own deadline from arrival, of all that arrived.",
-);
+)
+.higher();
 /// Availability by minute.
 pub const AVAILABILITY_BY_MINUTE: Measure = share(
     "availability_by_minute",
     "Minutes in which at least 95 % of arrivals were so answered, of all minutes with an arrival.",
-);
+)
+.higher();
 /// Served.
 pub const SERVED: Measure =
-    share("served", "Tasks answered at all, in time or not, of all that arrived.");
+    share("served", "Tasks answered at all, in time or not, of all that arrived.").higher();
 /// Shed.
 pub const SHED: Measure =
-    share("shed", "Tasks for which no model was left to call, of all that arrived.");
+    share("shed", "Tasks for which no model was left to call, of all that arrived.").lower();
 /// Triggered.
 pub const TRIGGERED: Measure = share(
     "triggered",
@@ -83,65 +170,68 @@ pub const TRIGGERED: Measure = share(
 pub const FALLBACK_SERVED_RATE: Measure = share(
     "fallback_served_rate",
     "Triggered tasks answered in time by a model other than the triggering one, of all triggered tasks.",
-);
+).higher();
 /// Fallback success by the reason of the trigger, in the order of [`crate::domain::FallbackReason::ALL`].
 pub const FALLBACK_SERVED_RATE_BY_REASON: [Measure; 4] = [
     share(
         "fallback_served_rate_token_exhausted",
         "As fallback_served_rate, over tasks triggered because a quota is, or is believed to be, used up.",
-    ),
+    ).higher(),
     share(
         "fallback_served_rate_model_failure",
         "As fallback_served_rate, over tasks triggered by an error, a wrong answer, a dead key or an open breaker.",
-    ),
+    ).higher(),
     share(
         "fallback_served_rate_timeout",
         "As fallback_served_rate, over tasks triggered by a call without an answer in time.",
-    ),
+    ).higher(),
     share(
         "fallback_served_rate_rate_limit",
         "As fallback_served_rate, over tasks triggered by a 429 of a limit per minute.",
-    ),
+    ).higher(),
 ];
 /// The plan's own fallback success.
 pub const FALLBACK_SELECTION_RATE: Measure = share(
     "fallback_selection_rate",
     "Fallbacks for which the plan found a target, of all fallbacks (the plan's own measure).",
-);
+)
+.higher();
 /// Median time to the next call.
 pub const RECOVERY_P50: Measure = figure(
     "recovery_p50",
     "ms",
     "Median time from the end of a call that was not served to the dispatch of the task's next call, within 0.4 %.",
-);
+)
+.lower();
 /// Far tail of the time to the next call.
 pub const RECOVERY_P99: Measure =
-    figure("recovery_p99", "ms", "99th percentile of that time, within 0.4 %.");
+    figure("recovery_p99", "ms", "99th percentile of that time, within 0.4 %.").lower();
 /// Best-model share.
 pub const BEST_MODEL_SHARE: Measure = share(
     "best_model_share",
     "Decisions that took a model of the highest expected reward among those the providers would admit.",
-);
+).higher();
 /// Regret.
 pub const DECISION_REGRET: Measure = figure(
     "decision_regret",
     "reward",
     "Expected reward lost by choices against the best admitted model, summed over a task's calls, per task. It is charged by call: a stack that gives up after a failed call makes no further choice and so shows less regret, not more.",
-);
+).lower();
 /// Attempts.
 pub const ATTEMPTS: Measure = figure("attempts_per_task", "calls", "Calls made per task.");
 /// Tokens.
 pub const TOKENS: Measure =
-    figure("tokens_per_task", "tokens", "Billed tokens per task, unserved calls included.");
+    figure("tokens_per_task", "tokens", "Billed tokens per task, unserved calls included.").lower();
 /// Cost.
 pub const COST: Measure =
-    figure("cost_per_task", "USD", "Billed cost per task, unserved calls included.");
+    figure("cost_per_task", "USD", "Billed cost per task, unserved calls included.").lower();
 /// Wasted cost.
 pub const WASTED_COST: Measure = figure(
     "wasted_cost_per_task",
     "USD",
     "Billed cost per task of calls that were not served; part of `cost_per_task`.",
-);
+)
+.lower();
 /// Tokens per minute.
 pub const TOKENS_PER_MINUTE: Measure = figure(
     "tokens_per_minute",
@@ -165,19 +255,22 @@ pub const LATENCY_P50: Measure = figure(
     "latency_p50",
     "ms",
     "Median time from arrival to the task's end, served or not, within 0.4 %.",
-);
+)
+.lower();
 /// Tail latency.
 pub const LATENCY_P95: Measure = figure(
     "latency_p95",
     "ms",
     "95th percentile of the time from arrival to the task's end, served or not, within 0.4 %.",
-);
+)
+.lower();
 /// Far tail latency.
 pub const LATENCY_P99: Measure = figure(
     "latency_p99",
     "ms",
     "99th percentile of the time from arrival to the task's end, served or not, within 0.4 %.",
-);
+)
+.lower();
 
 /// All measures, in the order of reports.
 pub const MEASURES: [Measure; 32] = [

@@ -1,6 +1,8 @@
-//! Numbers out of records: measures of one run, and summaries over seeds. Reads records only; knows no engine.
+//! Numbers out of records: measures of one run, summaries over seeds, verdicts on them. Reads records only; knows no engine.
 
 pub mod day;
+pub mod diff;
+pub mod expect;
 pub mod histogram;
 pub mod interval;
 pub mod measure;

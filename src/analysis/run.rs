@@ -144,9 +144,21 @@ struct Scope {
 }
 
 /// Which tasks a measure is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     /// All behind the warm-up.
+    #[default]
     Run,
     /// Those that arrive while a fault lasts.
     Faults,

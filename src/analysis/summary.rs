@@ -49,14 +49,19 @@ pub fn summarise<R: AsRef<[Value]>>(runs: &[R], first: Option<&[R]>) -> Vec<Line
                 mean_over_seeds(&pairs, false)
             });
             let (measure, level, window) = key;
-            let estimate = mean_over_seeds(&values, measure.is_proportion).map(|estimate| {
-                // Everything but a reward is 0 or more by its nature.
-                let floor = if measure == super::measure::REWARD { f64::MIN } else { 0.0 };
-                Estimate { low: estimate.low.max(floor), ..estimate }
-            });
-            Line { measure, level, window, estimate, difference }
+            Line { measure, level, window, estimate: over_seeds(measure, &values), difference }
         })
         .collect()
+}
+
+/// A measure over seeds; `None` without values.
+#[must_use]
+pub fn over_seeds(measure: Measure, values: &[f64]) -> Option<Estimate> {
+    mean_over_seeds(values, measure.is_proportion).map(|estimate| {
+        // Everything but a reward is 0 or more by its nature.
+        let floor = if measure == super::measure::REWARD { f64::MIN } else { 0.0 };
+        Estimate { low: estimate.low.max(floor), ..estimate }
+    })
 }
 
 fn value_of(run: &[Value], key: (Measure, Option<Level>, Window)) -> Option<f64> {

@@ -116,10 +116,11 @@ fn tables() -> Vec<Entry> {
 fn measures() -> Vec<Entry> {
     MEASURES
         .iter()
-        .map(|measure| Entry {
-            name: measure.name.to_owned(),
-            line: format!("{} ({})", measure.doc, measure.unit),
-            full: format!("{} ({}): {}\n", measure.name, measure.unit, measure.doc),
+        .map(|measure| {
+            let line =
+                format!("{} ({}; better: {})", measure.doc, measure.unit, measure.better.name());
+            let full = format!("{}: {line}\n", measure.name);
+            Entry { name: measure.name.to_owned(), line, full }
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
+mod diff;
 mod list;
 mod new;
 mod progress;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::analysis::expect::Tally;
 use crate::report;
 use crate::scenario::{self, values::Seeds};
 
@@ -19,6 +21,8 @@ use crate::scenario::{self, values::Seeds};
 const BAD_INPUT: u8 = 2;
 /// Exit code of work that could not be finished.
 const FAILED: u8 = 1;
+/// Exit code of an expectation that is not met.
+const NOT_MET: u8 = 99;
 
 #[derive(Parser)]
 #[command(name = "reflexarc", version, about, long_about = None, max_term_width = 100)]
@@ -61,7 +65,12 @@ enum Verb {
         /// A folder that `run` has written
         #[arg(value_name = "RESULTS_DIR")]
         results: PathBuf,
+        /// An undecided expectation fails like one that is not met
+        #[arg(long)]
+        strict: bool,
     },
+    /// Compare two folders of results, paired by seed
+    Diff(diff::Diff),
 }
 
 /// Runs the command line and returns its exit code.
@@ -84,7 +93,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             print(&format!("{text}\n"))
         }
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
-        Verb::Report { results } => report_again(&results),
+        Verb::Report { results, strict } => report_again(&results, strict),
+        Verb::Diff(diff) => diff.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,9 +163,33 @@ fn said(report: &scenario::Report) -> String {
     format!("{}\n{n} problem{}", report.to_string().trim_end(), if n == 1 { "" } else { "s" })
 }
 
-fn report_again(results: &Path) -> Result<(), Stop> {
-    let text = report::write(results).map_err(|e| Stop::bad_input(format!("error: {e}")))?;
-    print(&format!("{text}\n{}\n", results.join(report::CHARTS).display()))
+fn report_again(results: &Path, strict: bool) -> Result<(), Stop> {
+    let report::Told { text, tally } =
+        report::write(results).map_err(|e| Stop::bad_input(format!("error: {e}")))?;
+    print(&format!("{text}\n{}\n", results.join(report::CHARTS).display()))?;
+    held(tally, strict)
+}
+
+/// Fails where an expectation is not met, or with `strict` is undecided; warns of one that is undecided.
+fn held(tally: Tally, strict: bool) -> Result<(), Stop> {
+    let Tally { n, n_not_met, n_undecided } = tally;
+    let of = format!("of {n} expectation{}", if n == 1 { "" } else { "s" });
+    let more = "more seeds may decide (--seeds)";
+    match (n_not_met, n_undecided) {
+        (0, 0) => Ok(()),
+        (0, _) if strict => {
+            let message = format!("error: {n_undecided} {of} undecided, under --strict; {more}");
+            Err(Stop { message, code: NOT_MET })
+        }
+        (0, _) => {
+            complain(&format!("warning: {n_undecided} {of} undecided; {more}"));
+            Ok(())
+        }
+        (_, _) => {
+            let message = format!("error: {n_not_met} {of} not met, {n_undecided} undecided");
+            Err(Stop { message, code: NOT_MET })
+        }
+    }
 }
 
 /// Reads seeds from the command line, in the words of the scenario format.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::progress::Bar;
-use super::{Stop, complain, parse_seeds, print, said};
+use super::{Stop, complain, diff, held, parse_seeds, print, said};
+use crate::analysis::expect::Tally;
 use crate::experiment;
-use crate::report;
+use crate::report::{self, Measured, Told};
 use crate::results::folder::Staging;
 use crate::scenario;
 use crate::scenario::resolved::Resolved;
@@ -30,6 +31,12 @@ pub(super) struct Run {
     /// Folder of the results [default: results/<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Compare the results with earlier ones of the same scenario, and leave the comparison beside the summary
+    #[arg(long, value_name = "RESULTS_DIR")]
+    baseline: Option<PathBuf>,
+    /// An undecided expectation fails like one that is not met
+    #[arg(long)]
+    strict: bool,
     /// No progress on stderr
     #[arg(long)]
     quiet: bool,
@@ -44,10 +51,13 @@ fn failed(error: &dyn std::fmt::Display) -> Stop {
 
 impl Run {
     pub(super) fn run(self) -> Result<(), Stop> {
-        if self.out.is_some() && self.scenarios.len() > 1 {
-            return Err(Stop::bad_input(
-                "error: --out takes the results of one scenario; run them one by one, or leave --out out",
-            ));
+        for (flag, is_given) in [("out", self.out.is_some()), ("baseline", self.baseline.is_some())]
+        {
+            if is_given && self.scenarios.len() > 1 {
+                return Err(Stop::bad_input(format!(
+                    "error: --{flag} takes the results of one scenario; run them one by one, or leave --{flag} out",
+                )));
+            }
         }
         // All scenarios are read before the first one runs: a mistake in the last should not cost the work on the others.
         let mut studies = Vec::new();
@@ -70,12 +80,18 @@ impl Run {
                 )));
             }
         }
+        // Read before anything runs: it may be missing, or the very result that gives way.
+        let baseline = self.baseline.as_deref().map(diff::read).transpose()?;
         // Every place is tried before the first scenario runs, for the same reason.
         let places: Vec<Staging> = studies
             .iter()
             .map(|study| Staging::beside(&self.place(study)).map_err(|e| failed(&e)))
             .collect::<Result<_, _>>()?;
-        studies.iter().zip(places).try_for_each(|(study, staging)| self.run_one(study, staging))
+        let mut tally = Tally::default();
+        for (study, staging) in studies.iter().zip(places) {
+            tally += self.run_one(study, staging, baseline.as_ref())?;
+        }
+        held(tally, self.strict)
     }
 
     fn place(&self, study: &Resolved) -> PathBuf {
@@ -107,7 +123,12 @@ impl Run {
         Ok(study)
     }
 
-    fn run_one(&self, study: &Resolved, staging: Staging) -> Result<(), Stop> {
+    fn run_one(
+        &self,
+        study: &Resolved,
+        staging: Staging,
+        baseline: Option<&Measured>,
+    ) -> Result<Tally, Stop> {
         if !self.quiet {
             complain(&format!("{}: {}", study.name, study.question));
         }
@@ -115,13 +136,22 @@ impl Run {
         let threads = self.threads.map_or(0, usize::from);
         experiment::run(study, staging.path(), threads, &bar).map_err(|e| failed(&e))?;
         bar.finish();
-        let text = report::write(staging.path()).map_err(|e| failed(&e))?;
+        let Told { text, tally } = report::write(staging.path()).map_err(|e| failed(&e))?;
+        let compared =
+            baseline.map(|baseline| report::write_diff(baseline, staging.path())).transpose();
+        let compared = compared.map_err(|e| failed(&e))?;
         let place = staging.put_in_place().map_err(|e| failed(&e))?;
+        let path = match compared {
+            Some(_) => format!("diff     {}\n", place.join(report::DIFF).display()),
+            None => String::new(),
+        };
         print(&format!(
-            "{text}\ncharts   {}\nsummary  {}\n{}\n",
+            "{text}{}\ncharts   {}\nsummary  {}\n{path}{}\n",
+            compared.unwrap_or_default(),
             place.join(report::CHARTS).display(),
             place.join(report::SUMMARY).display(),
             place.display()
-        ))
+        ))?;
+        Ok(tally)
     }
 }

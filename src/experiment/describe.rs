@@ -78,6 +78,7 @@ pub(super) fn manifest(
         selections,
         alternatives,
         regret: scenario.record.regret,
+        expectations: scenario.expectations.clone(),
         cells: grid
             .iter()
             .zip(ended)

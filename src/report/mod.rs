@@ -3,18 +3,25 @@
 pub mod charts;
 mod curves;
 mod entries;
+mod diff;
+mod expectations;
 mod frame;
+mod measured;
 mod number;
 mod summary;
 mod table;
 
 use std::path::Path;
 
+use crate::analysis::expect::Tally;
 use crate::results::ResultsError;
 use crate::results::manifest::Manifest;
 
-pub use crate::results::folder::{CHARTS, SUMMARY};
-pub use summary::console;
+pub use crate::results::folder::{CHARTS, DIFF, SUMMARY};
+pub use diff::Diff;
+pub use measured::Measured;
+
+use expectations::Verdicts;
 
 /// What stands in the way of a report.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +39,22 @@ pub enum ReportError {
     },
 }
 
-/// Writes charts and summary into a folder of results; returns the text for the console.
+/// What a report says.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The text for the console.
+    pub text: String,
+    /// What became of the expectations.
+    pub tally: Tally,
+}
+
+/// Writes charts and summary into a folder of results.
 ///
 /// # Errors
 /// If tables or manifest cannot be read, or the disk refuses.
-pub fn write(folder: &Path) -> Result<String, ReportError> {
+pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let manifest = Manifest::read(folder)?;
+    let verdicts = Verdicts::read(folder, &manifest)?;
     let charts = curves::draw(folder, &manifest)?;
     let path = folder.join(CHARTS);
     std::fs::create_dir_all(&path).map_err(|e| ResultsError::write(&path, &e))?;
@@ -45,8 +62,22 @@ pub fn write(folder: &Path) -> Result<String, ReportError> {
         rendered.write(&path, name).map_err(|e| ResultsError::write(&path, &e))?;
     }
     let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-    let text = summary::markdown(folder, &manifest, &names)?;
+    let text = summary::markdown(folder, &manifest, &names, &verdicts)?;
     let path = folder.join(SUMMARY);
     std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))?;
-    Ok(console(folder, &manifest)?)
+    let text = summary::console(folder, &manifest)? + &verdicts.console();
+    Ok(Told { text, tally: verdicts.tally() })
+}
+
+/// Writes a comparison of the results in `folder` (B) with a baseline (A) beside the summary; returns its text for the
+/// console.
+///
+/// # Errors
+/// If the results cannot be read, or the disk refuses.
+pub fn write_diff(baseline: &Measured, folder: &Path) -> Result<String, ReportError> {
+    const HEADING: &str = "Comparison: A is the baseline, B this run";
+    let diff = Diff::of(baseline, &Measured::read(folder)?, false);
+    let path = folder.join(DIFF);
+    std::fs::write(&path, diff.markdown(HEADING)).map_err(|e| ResultsError::write(&path, &e))?;
+    Ok(format!("\n{HEADING}\n\n{}", diff.console()))
 }

@@ -31,6 +31,12 @@ pub(super) fn shown(value: f64, measure: Measure) -> String {
     }
 }
 
+/// A difference as people read it.
+pub(super) fn signed(value: f64, measure: Measure) -> String {
+    let text = shown(value, measure);
+    if value > 0.0 { format!("+{text}") } else { text }
+}
+
 /// A share as a percentage with `decimals`.
 pub(super) fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * share)

@@ -6,13 +6,14 @@ use std::path::Path;
 use crate::analysis::measure::{self, MEASURES, Measure};
 use crate::report::CHARTS;
 use crate::report::entries::{Entries, heading, with_interval};
-use crate::report::number::{rounded, shown};
+use crate::report::expectations::Verdicts;
+use crate::report::number::{rounded, signed};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::manifest::{BlockEntry, Manifest};
 
 /// Measures of the main table, in order.
-const MAIN: [Measure; 8] = [
+pub(super) const MAIN: [Measure; 8] = [
     measure::EFFICIENCY,
     measure::REWARD,
     measure::AVAILABILITY,
@@ -24,7 +25,7 @@ const MAIN: [Measure; 8] = [
 ];
 
 /// The default reward is the efficiency on another scale and not shown beside it.
-fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
+pub(super) fn is_shown(measure: Measure, manifest: &Manifest) -> bool {
     measure != measure::REWARD || manifest.reward != "efficiency"
 }
 
@@ -124,10 +125,6 @@ fn difference_table(
         format!("{}, {unit}", m.name)
     }));
     let mut table = TextTable::new(header);
-    let signed = |value: f64, m: Measure| {
-        let text = shown(value, m);
-        if value > 0.0 { format!("+{text}") } else { text }
-    };
     for variant in manifest.variants.iter().skip(1) {
         let mut row = vec![variant.clone()];
         row.extend(measures.iter().map(|m| {
@@ -155,7 +152,7 @@ fn seeds_text(manifest: &Manifest) -> String {
 ///
 /// # Errors
 /// If the table `summary` cannot be read.
-pub fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
+pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
@@ -219,6 +216,7 @@ pub(super) fn markdown(
     folder: &Path,
     manifest: &Manifest,
     charts: &[&str],
+    verdicts: &Verdicts<'_>,
 ) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
     let mut text = format!("# {}\n\n**{}**\n\n", manifest.scenario, manifest.question);
@@ -237,6 +235,7 @@ pub(super) fn markdown(
             manifest.reward
         ),
     );
+    put(&mut text, &verdicts.markdown());
     for block in &manifest.blocks {
         if manifest.blocks.len() > 1 {
             line(&mut text, format_args!("\n## Block {}", block.name));

@@ -1,15 +1,26 @@
 //! A table of text, for the console and for Markdown.
 
-/// Header and rows of equal length; the first column is left-aligned, the others are right-aligned.
+/// Header and rows of equal length; the first columns are left-aligned, the others are right-aligned.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TextTable {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
+    n_left: usize,
 }
 
 impl TextTable {
+    /// The first column is text, the others are numbers.
     pub(super) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
-        Self { header: header.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        let header = header.into_iter().map(Into::into).collect();
+        Self { header, rows: Vec::new(), n_left: 1 }
+    }
+
+    /// The first `n_left` columns are text.
+    pub(super) fn with_texts<T: Into<String>>(
+        header: impl IntoIterator<Item = T>,
+        n_left: usize,
+    ) -> Self {
+        Self { n_left, ..Self::new(header) }
     }
 
     pub(super) fn push(&mut self, row: Vec<String>) {
@@ -27,11 +38,13 @@ impl TextTable {
                 .iter()
                 .zip(&widths)
                 .enumerate()
-                .map(
-                    |(c, (cell, width))| {
-                        if c == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                    },
-                )
+                .map(|(c, (cell, width))| {
+                    if c < self.n_left {
+                        format!("{cell:<width$}")
+                    } else {
+                        format!("{cell:>width$}")
+                    }
+                })
                 .collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');
@@ -45,7 +58,7 @@ impl TextTable {
             format!("| {} |\n", cells.join(" | "))
         };
         let mut rule = vec!["---:".to_owned(); self.header.len()];
-        rule[0] = "---".to_owned();
+        rule[..self.n_left].fill("---".to_owned());
         let mut text = line(&self.header) + &line(&rule);
         self.rows.iter().for_each(|row| text.push_str(&line(row)));
         text
@@ -67,5 +80,10 @@ mod tests {
         table.push(vec!["longer name".into(), "3".into()]);
         assert_eq!(table.console(), "variant       n\na|b          12\nlonger name   3\n");
         assert!(table.markdown().starts_with("| variant | n |\n| --- | ---: |\n| a\\|b | 12 |\n"));
+        let mut table = TextTable::with_texts(["metric", "why"], 2);
+        table.push(vec!["cost".into(), "so".into()]);
+        table.push(vec!["availability".into(), "not so".into()]);
+        assert_eq!(table.console(), "metric        why\ncost          so\navailability  not so\n");
+        assert!(table.markdown().starts_with("| metric | why |\n| --- | --- |\n"));
     }
 }

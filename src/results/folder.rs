@@ -11,6 +11,8 @@ use crate::results::schema::TABLES;
 pub const CHARTS: &str = "charts";
 /// The summary's file name.
 pub const SUMMARY: &str = "summary.md";
+/// The file name of a comparison with an earlier result.
+pub const DIFF: &str = "diff.md";
 
 /// A folder being filled; it vanishes unless it is put in place.
 pub struct Staging {
@@ -100,8 +102,10 @@ fn is_result_or_empty(place: &Path) -> bool {
         entries.map(|e| e.map(|e| e.file_name())).collect::<Result<Vec<_>, _>>()
     });
     let Ok(names) = names else { return false };
-    let ours: Vec<&str> =
-        [MANIFEST, CHARTS, SUMMARY].into_iter().chain(TABLES.iter().map(|t| t.name)).collect();
+    let ours: Vec<&str> = [MANIFEST, CHARTS, SUMMARY, DIFF]
+        .into_iter()
+        .chain(TABLES.iter().map(|t| t.name))
+        .collect();
     let is_result = || {
         names.iter().all(|name| ours.iter().any(|our| name == our))
             && fs::read_to_string(place.join(MANIFEST))

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::expect::Expectation;
 use crate::results::{ResultsError, SCHEMA_VERSION};
 
 /// Its file name in a folder of results.
@@ -54,6 +55,8 @@ pub struct Manifest {
     pub alternatives: Vec<Alternative>,
     /// Whether decision regret was measured.
     pub regret: bool,
+    /// What the study is expected to show.
+    pub expectations: Vec<Expectation>,
     /// One entry per run, in the order of the tables.
     pub cells: Vec<CellEntry>,
 }

@@ -189,19 +189,35 @@ impl Rows {
         doc: &TableDoc,
         columns: &[&str],
     ) -> Result<Self, ResultsError> {
+        let mut parts = Vec::new();
+        for part in Self::by_part(folder, doc, columns)? {
+            parts.extend(part?.parts);
+        }
+        Ok(Self { path: folder.join(doc.name), parts })
+    }
+
+    /// As [`Rows::read_columns`], one part after the other, for what need not be in memory at once.
+    ///
+    /// # Errors
+    /// If a part is missing or, on its turn, is no Parquet or lacks a column.
+    pub fn by_part(
+        folder: &Path,
+        doc: &TableDoc,
+        columns: &[&str],
+    ) -> Result<impl Iterator<Item = Result<Self, ResultsError>>, ResultsError> {
         let path = folder.join(doc.name);
         let mut names: Vec<PathBuf> = std::fs::read_dir(&path)
             .and_then(|dir| dir.map(|entry| entry.map(|e| e.path())).collect())
             .map_err(|e| unreadable(&path, &e.to_string()))?;
         names.retain(|name| name.extension().is_some_and(|e| e == "parquet"));
         names.sort();
-        let parts: Result<Vec<_>, _> =
-            names.iter().map(|name| read_file(name, Some(columns))).collect();
-        let parts = parts?;
-        if parts.is_empty() {
+        if names.is_empty() {
             return Err(unreadable(&path, "it holds no part"));
         }
-        Ok(Self { path, parts })
+        Ok(names.into_iter().map(move |name| {
+            let part = read_file(&name, Some(columns))?;
+            Ok(Self { path: path.clone(), parts: vec![part] })
+        }))
     }
 
     fn column<T>(
@@ -260,6 +276,14 @@ impl Rows {
     /// If there is no such column.
     pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, ResultsError> {
         self.column(name, numbers)
+    }
+
+    /// A column of whole numbers without nulls.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn wholes(&self, name: &str) -> Result<Vec<u64>, ResultsError> {
+        self.column(name, |c| c.u64().ok()?.iter().collect())
     }
 }
 

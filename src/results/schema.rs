@@ -530,8 +530,8 @@ table! {
         mean: Option<f64>,
         /// Standard deviation over seeds.
         sd: Option<f64>,
-        /// Lower end of the 95 % interval (t; where all seeds agree on a proportion of 0 or 1, the Clopper-Pearson bound on
-        /// the share of seeds that would); null for one seed.
+        /// Lower end of the 95 % interval (t; where all seeds agree on a proportion, from the Clopper-Pearson bound on the
+        /// share of seeds that would); null for one seed.
         low: Option<f64>,
         /// Upper end of it.
         high: Option<f64>,

@@ -1,6 +1,7 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
 mod daily;
+mod expect;
 mod registry;
 mod stack;
 mod world;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::expect::World;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
@@ -49,9 +51,18 @@ pub fn shipped_registry(name: &str) -> Result<Declared, Report> {
     registry::shipped(name)
 }
 
+/// The block of a scenario that writes none.
+const ONLY_BLOCK: &str = "main";
+/// The variant of a scenario that writes none.
+const ONLY_VARIANT: &str = "stack";
+
 /// What the parts of the resolver share.
 struct Resolver<'a> {
     loaded: &'a mut Loaded,
+}
+
+fn name_of(block: &MergedBlock) -> String {
+    block.name.as_ref().map_or_else(|| ONLY_BLOCK.to_owned(), |name| name.value.clone())
 }
 
 /// The run's clock: start, zone and end.
@@ -131,6 +142,15 @@ impl<'a> Resolver<'a> {
             .map(|block| self.block(block, clock.as_ref(), registry.as_ref(), &models))
             .collect();
         self.different(merged.iter().filter_map(|b| b.name.as_ref()), "block");
+        let worlds: Vec<World> = merged
+            .iter()
+            .zip(&blocks)
+            .map(|(merged, block)| World {
+                name: name_of(merged),
+                has_faults: block.as_ref().map(|block| !block.world.faults.is_empty()),
+            })
+            .collect();
+        let expectations = self.expectations(&worlds);
         let seeds: Vec<u64> = match &written.seeds {
             Some(seeds) => seeds.iter().collect(),
             None => (1..=20).collect(),
@@ -178,6 +198,7 @@ impl<'a> Resolver<'a> {
                 })
                 .collect::<Option<_>>()?,
             variants: variants?,
+            expectations,
             record: Record {
                 attempts: written.record.attempts,
                 work_log: written.record.work_log,
@@ -265,7 +286,7 @@ impl<'a> Resolver<'a> {
         let workload = self.workload(study.workload.as_ref()?);
         let (workload, lengths) = workload?;
         Some(Block {
-            name: merged.name.as_ref().map_or_else(|| "main".to_owned(), |name| name.value.clone()),
+            name: name_of(merged),
             question: None,
             world: Arc::new(world?),
             workload,
@@ -286,7 +307,7 @@ impl<'a> Resolver<'a> {
         let nodes = tree.child("variants").map_or(&[][..], Node::items);
         if written.is_empty() && !self.loaded.dropped.touches("variants") {
             let stack = self.stack(base, None, models, partial_counts, seeds);
-            return stack.map(|stack| vec![Variant { name: "stack".to_owned(), ..stack }]);
+            return stack.map(|stack| vec![Variant { name: ONLY_VARIANT.to_owned(), ..stack }]);
         }
         let resolved: Vec<Option<Variant>> = nodes
             .iter()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::analysis::expect::Expectation;
 use crate::analysis::run::{Bins, Spans};
 use crate::calendar::DailyTimes;
 use crate::engine::{Cell, End};
@@ -55,6 +56,8 @@ pub struct Resolved {
     pub blocks: Vec<Block>,
     /// Stacks.
     pub variants: Vec<Variant>,
+    /// What the study is expected to show, one for each block.
+    pub expectations: Vec<Expectation>,
     /// What is recorded.
     pub record: Record,
     /// How the Stage 4 plan's criteria are answered, if the study asks for it.

@@ -188,6 +188,7 @@ mod tests {
             "blocks",
             "stack",
             "variants",
+            "expect",
             "record",
         ];
         assert_eq!(keys, wanted);

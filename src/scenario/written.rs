@@ -1,6 +1,7 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
 mod daily;
+mod expect;
 mod part;
 mod registry;
 mod stack;
@@ -17,6 +18,7 @@ use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
 };
+pub use expect::Expect;
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
@@ -69,6 +71,9 @@ pub struct Scenario {
     /// The stacks to compare. Each writes what differs from `[stack]`.
     #[serde(default)]
     pub variants: Vec<Variant>,
+    /// What the study is expected to show: a run says of each whether it is met.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
     /// What is recorded.
     #[serde(default)]
     pub record: Record,
