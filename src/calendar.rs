@@ -133,6 +133,19 @@ impl LocalClock {
 }
 
 impl LocalClock {
+    /// The clock of a start and zone as a manifest names them; `None` if there is no such time or zone.
+    #[must_use]
+    pub fn named(start: &str, zone: &str) -> Option<Self> {
+        let zone = TimeZone::get(zone).ok()?;
+        Some(Self::new(instant_of(&zone, start.parse().ok()?), zone))
+    }
+
+    /// The number of local days that have time before `end`, the day of the start included.
+    #[must_use]
+    pub fn days_until(&self, end: SimTime) -> u32 {
+        (1..).find(|&day| self.begins(day) >= end).unwrap_or(u32::MAX)
+    }
+
     /// The first local day that begins at least 48 hours after the start: the one on which a gain by learning is measured.
     #[must_use]
     pub fn gain_day(&self) -> u32 {

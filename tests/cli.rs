@@ -265,6 +265,7 @@ fn the_schema_is_json_and_knows_every_table_and_key() {
         "task_types",
         "faults",
         "blocks",
+        "criteria",
         "stack",
         "variants",
         "expect",

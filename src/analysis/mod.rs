@@ -1,5 +1,7 @@
 //! Numbers out of records: measures of one run, summaries over seeds, verdicts on them. Reads records only; knows no engine.
 
+pub mod bootstrap;
+pub mod criteria;
 pub mod day;
 pub mod diff;
 pub mod expect;

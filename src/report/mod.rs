@@ -1,8 +1,10 @@
 //! Charts and texts out of a folder of results: from its Parquet and manifest alone.
 
 pub mod charts;
+mod criteria;
 mod curves;
 mod entries;
+mod execution;
 mod diff;
 mod expectations;
 mod frame;
