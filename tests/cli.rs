@@ -270,6 +270,7 @@ fn the_schema_is_json_and_knows_every_table_and_key() {
         "variants",
         "expect",
         "record",
+        "reports",
     ];
     assert_eq!(names, wanted.into());
     for (name, key) in keys {

@@ -73,6 +73,7 @@ pub(super) fn manifest(
         assumed: scenario.assumed.clone(),
         blocks,
         variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
+        reported: scenario.reported.clone(),
         models,
         seeds: scenario.seeds.clone(),
         selections,

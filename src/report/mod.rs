@@ -3,6 +3,7 @@
 pub mod charts;
 mod criteria;
 mod curves;
+mod document;
 mod entries;
 mod execution;
 mod diff;
@@ -10,6 +11,7 @@ mod expectations;
 mod frame;
 mod measured;
 mod number;
+mod subject;
 mod summary;
 mod table;
 

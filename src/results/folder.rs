@@ -9,6 +9,8 @@ use crate::results::schema::TABLES;
 
 /// The folder of charts within a folder of results.
 pub const CHARTS: &str = "charts";
+/// The folder of written reports.
+pub const REPORTS: &str = "reports";
 /// The summary's file name.
 pub const SUMMARY: &str = "summary.md";
 /// The file name of a comparison with an earlier result.
@@ -102,7 +104,7 @@ fn is_result_or_empty(place: &Path) -> bool {
         entries.map(|e| e.map(|e| e.file_name())).collect::<Result<Vec<_>, _>>()
     });
     let Ok(names) = names else { return false };
-    let ours: Vec<&str> = [MANIFEST, CHARTS, SUMMARY, DIFF]
+    let ours: Vec<&str> = [MANIFEST, CHARTS, REPORTS, SUMMARY, DIFF]
         .into_iter()
         .chain(TABLES.iter().map(|t| t.name))
         .collect();

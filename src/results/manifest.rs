@@ -47,6 +47,8 @@ pub struct Manifest {
     pub blocks: Vec<BlockEntry>,
     /// Names of the stacks, in order; differences are to the first.
     pub variants: Vec<String>,
+    /// Of them, those that have daily and learning reports.
+    pub reported: Vec<String>,
     /// Seeds, in order.
     pub seeds: Vec<u64>,
     /// How best fixed models were chosen.

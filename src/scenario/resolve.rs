@@ -156,6 +156,7 @@ impl<'a> Resolver<'a> {
             None => (1..=20).collect(),
         };
         let variants = self.variants(&models, written.partial_counts, &seeds);
+        let reported = self.reported(variants.as_deref());
         let reward = written.reward.as_ref().map(|r| r.resolved()).unwrap_or_default();
         let criteria = written.criteria.as_ref().map(|criteria| {
             let written = &criteria.selection_seeds;
@@ -199,6 +200,7 @@ impl<'a> Resolver<'a> {
                 .collect::<Option<_>>()?,
             variants: variants?,
             expectations,
+            reported,
             record: Record {
                 attempts: written.record.attempts,
                 work_log: written.record.work_log,
@@ -322,6 +324,20 @@ impl<'a> Resolver<'a> {
         resolved.map(|list| {
             list.into_iter().zip(named).map(|(v, name)| Variant { name, ..v }).collect()
         })
+    }
+
+    /// The variants that get reports of their own; nothing is unknown to variants that could not be read.
+    fn reported(&mut self, variants: Option<&[Variant]>) -> Vec<String> {
+        let Some(variants) = variants else { return Vec::new() };
+        let names = || variants.iter().map(|variant| variant.name.as_str());
+        let Some(written) = self.loaded.scenario.reports.variants.clone() else {
+            return names().take(1).map(str::to_owned).collect();
+        };
+        for name in written.iter().filter(|name| !names().any(|known| known == name.value)) {
+            self.problems().add_unknown(name.span, "variant", &name.value, names());
+        }
+        let is_reported = |name: &&str| written.iter().any(|wanted| wanted.value == *name);
+        names().filter(is_reported).map(str::to_owned).collect()
     }
 
     /// One stack; its name is filled in by the caller.

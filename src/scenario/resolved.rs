@@ -58,6 +58,8 @@ pub struct Resolved {
     pub variants: Vec<Variant>,
     /// What the study is expected to show, one for each block.
     pub expectations: Vec<Expectation>,
+    /// Names of the variants that get daily and learning reports, in order of the variants.
+    pub reported: Vec<String>,
     /// What is recorded.
     pub record: Record,
     /// How the Stage 4 plan's criteria are answered, if the study asks for it.

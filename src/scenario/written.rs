@@ -77,6 +77,9 @@ pub struct Scenario {
     /// What is recorded.
     #[serde(default)]
     pub record: Record,
+    /// What is reported in full.
+    #[serde(default)]
+    pub reports: Reports,
     /// Answers the Stage 4 plan's success criteria for the first variant and for the best alternative to it, with control
     /// runs whose learning is frozen.
     pub criteria: Option<Criteria>,
@@ -273,4 +276,13 @@ impl Default for Record {
     fn default() -> Self {
         Self { attempts: true, work_log: false, scores: true, regret: true, bins: Count::of(60) }
     }
+}
+
+/// What is reported in full.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reports {
+    /// The variants that get daily and learning reports, by default the first one alone.
+    #[schemars(extend("examples" = [["stage4"]]))]
+    pub variants: Option<Vec<Name>>,
 }

@@ -1,0 +1,82 @@
+//! A Markdown document, piece by piece.
+
+use crate::report::table::TextTable;
+
+/// A document in the making. A heading appears only where something stands below it.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    text: String,
+    /// Headings that nothing stands below yet, by level.
+    pending: Vec<(usize, String)>,
+}
+
+impl Document {
+    pub(super) fn new(title: &str) -> Self {
+        Self { text: format!("# {title}\n"), pending: Vec::new() }
+    }
+
+    pub(super) fn section(&mut self, title: &str) {
+        self.heading(2, title);
+    }
+
+    pub(super) fn subsection(&mut self, title: &str) {
+        self.heading(3, title);
+    }
+
+    fn heading(&mut self, level: usize, title: &str) {
+        self.pending.retain(|(above, _)| *above < level);
+        self.pending.push((level, title.to_owned()));
+    }
+
+    /// Nothing where the text is empty.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.put(text);
+        }
+    }
+
+    /// Nothing where it has no rows.
+    pub(super) fn table(&mut self, table: &TextTable) {
+        if !table.is_empty() {
+            self.put(table.markdown().trim_end());
+        }
+    }
+
+    /// Nothing where there are no items.
+    pub(super) fn list<T: AsRef<str>>(&mut self, items: impl IntoIterator<Item = T>) {
+        let lines: Vec<String> = items.into_iter().map(|i| format!("- {}", i.as_ref())).collect();
+        self.paragraph(&lines.join("\n"));
+    }
+
+    fn put(&mut self, block: &str) {
+        for (level, title) in self.pending.drain(..) {
+            self.text.push_str(&format!("\n{} {title}\n", "#".repeat(level)));
+        }
+        self.text.push_str(&format!("\n{block}\n"));
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_without_anything_below_it_is_left_out() {
+        let mut document = Document::new("Day");
+        document.section("Empty");
+        document.table(&TextTable::new(["a", "b"]));
+        document.list(Vec::<String>::new());
+        document.section("Full");
+        document.subsection("None");
+        document.subsection("Some");
+        document.paragraph("Text.");
+        document.list(["one", "two"]);
+        document.section("Last");
+        let text = "# Day\n\n## Full\n\n### Some\n\nText.\n\n- one\n- two\n";
+        assert_eq!(document.finish(), text);
+    }
+}
