@@ -2,6 +2,15 @@
 
 use crate::report::table::TextTable;
 
+/// A report that is to be written.
+pub(super) struct Report {
+    /// What the summary calls it and its like: reports of one group stand in one folder.
+    pub(super) group: String,
+    /// Its place within the folder of results, by `/`.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
 /// A document in the making. A heading appears only where something stands below it.
 #[derive(Clone, Debug)]
 pub(super) struct Document {

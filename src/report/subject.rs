@@ -1,6 +1,6 @@
 //! What has reports of its own: a variant in a block, shown by one of its seeds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::analysis::measure;
 use crate::report::frame::{Frame, RunKey};
@@ -16,13 +16,21 @@ pub(super) struct Subject<'a> {
     pub(super) variant: &'a str,
     /// The run with the lower median of the measure `efficiency` over all seeds; of equal ones the lowest seed.
     pub(super) run: RunKey,
-    folder: PathBuf,
+    folder: String,
 }
 
 impl Subject<'_> {
     /// Where its reports of a kind stand, within the folder of results.
-    pub(super) fn folder(&self, kind: &str) -> PathBuf {
-        Path::new(REPORTS).join(kind).join(&self.folder)
+    pub(super) fn folder(&self, kind: &str) -> String {
+        format!("{REPORTS}/{kind}/{}", self.folder)
+    }
+
+    /// Its name among the reports: the block only where there are several.
+    pub(super) fn name(&self, manifest: &Manifest) -> String {
+        match manifest.blocks.len() {
+            1 => self.variant.to_owned(),
+            _ => format!("{}, block {}", self.variant, self.block.name),
+        }
     }
 
     /// Which run is shown, and why.
@@ -56,8 +64,8 @@ pub(super) fn subjects<'a>(
             });
             let Some(run) = representative(&measures, runs) else { continue };
             let is_only = manifest.blocks.len() == 1 && block.name == "main";
-            let above = if is_only { "" } else { block_slug };
-            all.push(Subject { block, variant, run, folder: Path::new(above).join(variant_slug) });
+            let above = if is_only { String::new() } else { format!("{block_slug}/") };
+            all.push(Subject { block, variant, run, folder: above + variant_slug });
         }
     }
     Ok(all)
