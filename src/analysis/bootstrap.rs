@@ -34,11 +34,7 @@ impl Bootstrap {
     /// `None` without seeds, where the statistic of the seeds, of a resample or of a jackknife sample is not a
     /// finite number, or where all resamples lie on one side of it. One seed gives an interval without width.
     #[must_use]
-    pub fn bca<T: Copy>(
-        &self,
-        seeds: &[T],
-        statistic: impl Fn(&[T]) -> f64,
-    ) -> Option<Estimate> {
+    pub fn bca<T: Copy>(&self, seeds: &[T], statistic: impl Fn(&[T]) -> f64) -> Option<Estimate> {
         let sample = self.sample(seeds, statistic)?;
         sample.estimate([TAIL, 1.0 - TAIL].map(|p| sample.corrected(p)))
     }
@@ -143,7 +139,13 @@ impl Sample {
         let (squares, cubes) = self.influence();
         let acceleration =
             if squares > 0.0 { cubes / (6.0 * squares * squares.sqrt()) } else { 0.0 };
-        let z = bias + if std::env::var("EXP").is_ok() { let n = self.n as f64; (n/(n-1.0)).sqrt()*crate::analysis::interval::t_quantile(p, n-1.0) } else { math::normal_quantile(p) };
+        let z = bias
+            + if std::env::var("EXP").is_ok() {
+                let n = self.n as f64;
+                (n / (n - 1.0)).sqrt() * crate::analysis::interval::t_quantile(p, n - 1.0)
+            } else {
+                math::normal_quantile(p)
+            };
         math::normal_cdf(bias + z / (1.0 - acceleration * z))
     }
 

@@ -135,9 +135,8 @@ mod tests {
 
     #[test]
     fn a_gain_is_judged_at_the_unfavourable_end_and_against_what_there_was_to_gain() {
-        let verdict = |learning, informed| {
-            Gain::of(&seeds(learning, informed)).map(|gain| gain.verdict())
-        };
+        let verdict =
+            |learning, informed| Gain::of(&seeds(learning, informed)).map(|gain| gain.verdict());
         assert_eq!(verdict(0.07, 0.10), Some(Verdict::Met));
         assert_eq!(verdict(0.03, 0.10), Some(Verdict::NotMet));
         assert_eq!(verdict(0.05, 0.10), Some(Verdict::Undecided));

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::analysis::criteria::{
-    AVAILABILITY_TARGET, FALLBACK_TARGET, Gain, GainDays, Verdict,
-};
+use crate::analysis::criteria::{AVAILABILITY_TARGET, FALLBACK_TARGET, Gain, GainDays, Verdict};
 use crate::analysis::diff::BySeed;
 use crate::analysis::expect::{Expectation, Judged, Target, judge};
 use crate::analysis::interval::Estimate;
@@ -16,6 +14,7 @@ use crate::report::entries::{Entries, with_interval};
 use crate::report::frame::{Frame, RunKey};
 use crate::report::measured::Values;
 use crate::report::number::{count, percent};
+use crate::report::subject::date_stamp;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
@@ -182,10 +181,24 @@ impl<'a> Evidence<'a> {
         }
         let total = expected * n_runs;
         Answer {
-            measured: format!("{} of {} days", count((total - missing) as f64), count(total as f64)),
+            measured: format!(
+                "{} of {} days",
+                count((total - missing) as f64),
+                count(total as f64)
+            ),
             verdict: if missing == 0 { Verdict::Met } else { Verdict::NotMet },
             note: format!("{expected} local days in each of {n_runs} runs"),
         }
+    }
+
+    /// The date of the simulated end as it begins the name of a report.
+    pub(super) fn last_day(&self) -> String {
+        let clock = LocalClock::named(&self.manifest.start, &self.manifest.zone);
+        let n_days = self.manifest.blocks.iter().flat_map(|block| {
+            self.manifest.variants.iter().map(|variant| self.n_days(&block.name, variant))
+        });
+        let last = n_days.max().unwrap_or(1).saturating_sub(1) as u32;
+        clock.map_or_else(String::new, |clock| date_stamp(&clock.date(last).to_string()))
     }
 
     /// Local days with time in the run.

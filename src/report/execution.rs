@@ -6,11 +6,13 @@ use std::path::Path;
 use crate::analysis::criteria::Verdict;
 use crate::analysis::measure;
 use crate::report::criteria::{Answer, Criterion, Evidence};
+use crate::report::document::{Document, Report};
 use crate::report::entries::{Entries, with_interval};
 use crate::report::number::{count, rounded};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
-use crate::results::manifest::{Alternative, BlockEntry, Manifest};
+use crate::results::folder::REPORTS;
+use crate::results::manifest::{BlockEntry, Manifest};
 
 /// The answers of one variant, in the order of [`Criterion::ALL`].
 struct Answers<'a> {
@@ -33,12 +35,9 @@ impl<'a> Answers<'a> {
     fn sentence(&self) -> String {
         let met = self.with(Verdict::Met).len();
         let mut text = format!("`{}` meets {met} of {} criteria", self.variant, self.answers.len());
-        for verdict in [
-            Verdict::NotMet,
-            Verdict::Undecided,
-            Verdict::LittleHeadroom,
-            Verdict::NotExercised,
-        ] {
+        for verdict in
+            [Verdict::NotMet, Verdict::Undecided, Verdict::LittleHeadroom, Verdict::NotExercised]
+        {
             let names = self.with(verdict);
             if !names.is_empty() {
                 write!(text, "; {}: {}", verdict.name(), names.join(", "))
@@ -49,62 +48,59 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// The report, and one line for the console.
-pub(super) fn report(folder: &Path, manifest: &Manifest) -> Result<(String, String), ResultsError> {
+/// The report, and a line for the console on each block.
+pub(super) fn report(folder: &Path, manifest: &Manifest) -> Result<(Report, String), ResultsError> {
     let evidence = Evidence::read(folder, manifest)?;
-    let mut text = format!("# Stage 4 execution report: {}\n\n", manifest.scenario);
+    let mut text = Document::new(&format!("Stage 4 execution report: {}", manifest.scenario));
     let mut console = String::new();
-    text.push_str(&format!("{}\n\n", manifest.question));
+    text.paragraph(&manifest.question);
     for block in &manifest.blocks {
         let all: Vec<Answers<'_>> = manifest
             .variants
             .iter()
             .map(|variant| Answers::of(&evidence, &block.name, variant))
             .collect();
-        let alternative = manifest.alternatives.iter().find(|a| a.block == block.name);
-        let best = alternative
-            .and_then(|a| a.chosen.as_ref())
-            .and_then(|name| all.iter().find(|answers| answers.variant == *name));
         let title = match manifest.blocks.len() {
             1 => String::new(),
             _ => format!("block {}: ", block.name),
         };
         console.push_str(&format!("criteria  {title}{}\n", all[0].sentence()));
-        section(&mut text, manifest, block, &evidence, &all, best, alternative);
+        section(&mut text, manifest, block, &evidence, &all);
     }
     what_was_run(&mut text, manifest);
-    Ok((text, console))
+    let path = format!("{REPORTS}/{}-Stage4-Execution-Report.md", evidence.last_day());
+    let group = "Stage 4 documents".to_owned();
+    Ok((Report { group, path, text: text.finish() }, console))
 }
 
 fn section(
-    text: &mut String,
+    text: &mut Document,
     manifest: &Manifest,
     block: &BlockEntry,
     evidence: &Evidence<'_>,
     all: &[Answers<'_>],
-    best: Option<&Answers<'_>>,
-    alternative: Option<&Alternative>,
 ) {
     if manifest.blocks.len() > 1 {
-        text.push_str(&format!("## Block {}\n\n", block.name));
-        if let Some(question) = &block.question {
-            text.push_str(&format!("{question}\n\n"));
-        }
+        text.section(&format!("Block {}", block.name));
+        text.paragraph(block.question.as_deref().unwrap_or_default());
     }
-    text.push_str(&format!("**{}**", all[0].sentence()));
-    if let Some(best) = best {
-        text.push_str(&format!(" The best alternative: {}", best.sentence()));
-    }
-    text.push_str("\n\n### Criteria\n\n");
-    text.push_str(&criteria_table(&all[0], best));
+    let alternative = manifest.alternatives.iter().find(|a| a.block == block.name);
+    let best = alternative
+        .and_then(|a| a.chosen.as_ref())
+        .and_then(|name| all.iter().find(|answers| answers.variant == *name));
+    let other =
+        best.map(|best| format!(" The best alternative: {}", best.sentence())).unwrap_or_default();
+    text.paragraph(&format!("**{}**{other}", all[0].sentence()));
+    text.subsection("Criteria");
+    text.table(&criteria_table(&all[0], best));
     if let (Some(alternative), Some(best)) = (alternative, best) {
         let means: Vec<String> = alternative
             .mean_rewards
             .iter()
             .map(|(name, mean)| format!("{name} {}", rounded(*mean, 3)))
             .collect();
-        text.push_str(&format!(
-            "\n`{}` is the alternative with the highest mean reward on {} selection seeds, none of them reported here ({}).\n",
+        text.paragraph(&format!(
+            "`{}` is the alternative with the highest mean reward on {} selection seeds, none of them reported here ({}).",
             best.variant,
             alternative.seeds.len(),
             means.join(", ")
@@ -115,7 +111,7 @@ fn section(
     matrix(text, all);
 }
 
-fn criteria_table(first: &Answers<'_>, best: Option<&Answers<'_>>) -> String {
+fn criteria_table(first: &Answers<'_>, best: Option<&Answers<'_>>) -> TextTable {
     let mut header = vec!["criterion".to_owned(), "target".to_owned()];
     for answers in std::iter::once(first).chain(best) {
         header.extend([answers.variant.to_owned(), "verdict".to_owned()]);
@@ -133,42 +129,46 @@ fn criteria_table(first: &Answers<'_>, best: Option<&Answers<'_>>) -> String {
         row.push(criterion.place().to_owned());
         table.push(row);
     }
-    table.markdown()
+    table
 }
 
 /// What would meet a target that the first variant misses, among the variants of the study.
-fn instead(text: &mut String, all: &[Answers<'_>]) {
-    let missed: Vec<usize> = (0..Criterion::ALL.len())
-        .filter(|at| {
-            let verdict = all[0].answers[*at].verdict;
-            !matches!(verdict, Verdict::Met | Verdict::NotExercised)
+fn instead(text: &mut Document, all: &[Answers<'_>]) {
+    let missed = (0..Criterion::ALL.len()).filter(|at| {
+        let verdict = all[0].answers[*at].verdict;
+        !matches!(verdict, Verdict::Met | Verdict::NotExercised)
+    });
+    let lines: Vec<String> = missed
+        .map(|at| {
+            let meet: Vec<String> = all[1..]
+                .iter()
+                .filter(|answers| answers.answers[at].verdict == Verdict::Met)
+                .map(|own| format!("`{}` with {}", own.variant, own.answers[at].measured))
+                .collect();
+            let found = match meet.is_empty() {
+                true => "no variant of this study is shown to meet it".to_owned(),
+                false => format!("met by {}", meet.join("; ")),
+            };
+            format!("{}: {found}.", Criterion::ALL[at].name())
         })
         .collect();
-    if missed.is_empty() {
-        return;
-    }
-    text.push_str("\n### What would meet the target instead\n\n");
-    for at in missed {
-        let meet: Vec<String> = all[1..]
-            .iter()
-            .filter(|answers| answers.answers[at].verdict == Verdict::Met)
-            .map(|answers| format!("`{}` with {}", answers.variant, answers.answers[at].measured))
-            .collect();
-        let found = match meet.is_empty() {
-            true => "no variant of this study is shown to meet it".to_owned(),
-            false => format!("met by {}", meet.join("; ")),
-        };
-        text.push_str(&format!("- {}: {found}.\n", Criterion::ALL[at].name()));
-    }
-    if all.len() > 2 {
-        text.push_str(
-            "\nThese are found by looking at the reported seeds: run the chosen one on seeds of its own before believing it.\n",
+    text.subsection("What would meet the target instead");
+    let looked = lines.iter().any(|line| line.contains("met by"));
+    text.list(lines);
+    if looked {
+        text.paragraph(
+            "Found by looking at the reported seeds: run the one you choose on seeds of its own before you believe it.",
         );
     }
 }
 
 /// Fallback success while five models are out of tokens, by level and by reason.
-fn fallback_detail(text: &mut String, entries: &Entries, manifest: &Manifest, block: &BlockEntry) {
+fn fallback_detail(
+    text: &mut Document,
+    entries: &Entries,
+    manifest: &Manifest,
+    block: &BlockEntry,
+) {
     let measure = measure::FALLBACK_SERVED_RATE;
     let get = |variant: &str, level: &str, measure| {
         entries.get(&block.name, variant, level, "exhaustion", measure)
@@ -176,16 +176,18 @@ fn fallback_detail(text: &mut String, entries: &Entries, manifest: &Manifest, bl
     if manifest.variants.iter().all(|v| get(v, "all", measure).is_none()) {
         return;
     }
-    text.push_str("\n### Fallback success while five models are out of tokens\n\n");
+    text.subsection("Fallback success while five models are out of tokens");
     let levels = ["L1", "L2", "L3", "L4"];
     let reasons = measure::FALLBACK_SERVED_RATE_BY_REASON;
     let seen = |m: measure::Measure| manifest.variants.iter().any(|v| get(v, "all", m).is_some());
     let reasons: Vec<measure::Measure> = reasons.into_iter().filter(|m| seen(*m)).collect();
     let mut header = vec!["variant".to_owned(), "all, %".to_owned()];
     header.extend(levels.iter().map(|level| format!("{level}, %")));
-    header.extend(reasons.iter().map(|reason| {
-        format!("{}, %", reason.name.trim_start_matches("fallback_served_rate_"))
-    }));
+    header.extend(
+        reasons.iter().map(|reason| {
+            format!("{}, %", reason.name.trim_start_matches("fallback_served_rate_"))
+        }),
+    );
     header.extend(["triggered, % of tasks".to_owned(), "recovery_p99, ms".to_owned()]);
     let mut table = TextTable::new(header);
     for variant in &manifest.variants {
@@ -198,14 +200,14 @@ fn fallback_detail(text: &mut String, entries: &Entries, manifest: &Manifest, bl
         }
         table.push(row);
     }
-    text.push_str(&table.markdown());
+    text.table(&table);
 }
 
-fn matrix(text: &mut String, all: &[Answers<'_>]) {
+fn matrix(text: &mut Document, all: &[Answers<'_>]) {
     if all.len() < 2 {
         return;
     }
-    text.push_str("\n### Verdicts of all variants\n\n");
+    text.subsection("Verdicts of all variants");
     let names = Criterion::ALL.map(Criterion::name);
     let header: Vec<&str> = std::iter::once("variant").chain(names).collect();
     let n = header.len();
@@ -214,34 +216,36 @@ fn matrix(text: &mut String, all: &[Answers<'_>]) {
         let verdicts = answers.answers.iter().map(|answer| answer.verdict.name().to_owned());
         table.push(std::iter::once(answers.variant.to_owned()).chain(verdicts).collect());
     }
-    text.push_str(&table.markdown());
+    text.table(&table);
 }
 
-fn what_was_run(text: &mut String, manifest: &Manifest) {
-    text.push_str("\n## How the verdicts are reached\n\n");
-    text.push_str(
-        "- Allocation, tracking, monitoring and documents are exact counts over all runs, without an interval.\n\
-         - Fallback success is the share of triggered tasks that arrived while a fault left five models or more without \
-         tokens and that another model answered within their deadline.\n\
-         - Learning compares the headline efficiency of the first local day that begins 48 hours after the start with the \
+fn what_was_run(text: &mut Document, manifest: &Manifest) {
+    text.section("How the verdicts are reached");
+    text.list([
+        "Allocation, tracking, monitoring and documents are exact counts over all runs, without an interval.",
+        "Fallback success is the share of triggered tasks that arrived while a fault left five models or more without \
+         tokens and that another model answered within their deadline.",
+        "Learning compares the headline efficiency of the first local day that begins 48 hours after the start with the \
          same stack, seeds and world at its initial beliefs (frozen control); met if the lower end of the 95 % interval \
-         (BCa bootstrap over seeds) reaches +5 %. Where even the same stack told the expected rewards gains less than that, \
-         the world has little headroom.\n\
-         - Availability is the share of arriving tasks answered within their deadline, over the whole run; met if the lower \
-         end of the 95 % interval over seeds reaches the target, not met if the upper end does not, undecided in between.\n",
-    );
+         (BCa bootstrap over seeds) reaches +5 %. Where even the same stack told the expected rewards gains less than \
+         that, the world has little headroom.",
+        "Availability is the share of arriving tasks answered within their deadline, over the whole run; met if the lower \
+         end of the 95 % interval over seeds reaches the target, not met if the upper end does not, undecided in between.",
+    ]);
     let tasks: u64 = manifest.cells.iter().map(|cell| cell.tasks).sum();
-    text.push_str(&format!(
-        "\n{} runs of {} tasks in all: {} variants, {} seeds, {} worlds. The world's figures are {}\n",
+    text.section("What was run");
+    text.paragraph(&format!(
+        "{} runs of {} tasks in all: {} variants, {} seeds, {} world{}. {}",
         count(manifest.cells.len() as f64),
         count(tasks as f64),
         manifest.variants.len(),
         manifest.seeds.len(),
         manifest.blocks.len(),
+        if manifest.blocks.len() == 1 { "" } else { "s" },
         manifest.registry_source
     ));
-    text.push_str(&format!(
-        "\nreflexarc {}, scenario SHA-256 {}, time-zone database {}.\n",
+    text.paragraph(&format!(
+        "reflexarc {}, scenario SHA-256 {}, time-zone database {}.",
         manifest.reflexarc_version,
         manifest.texts.first().map_or("", |text| &text.sha256),
         manifest.time_zone_database

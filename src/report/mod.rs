@@ -69,7 +69,14 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let text = summary::markdown(folder, &manifest, &names, &verdicts)?;
     let path = folder.join(SUMMARY);
     std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))?;
-    let text = summary::console(folder, &manifest)? + &verdicts.console();
+    let (execution, criteria) = execution::report(folder, &manifest)?;
+    for report in [execution] {
+        let path = folder.join(&report.path);
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent).map_err(|e| ResultsError::write(parent, &e))?;
+        std::fs::write(&path, report.text).map_err(|e| ResultsError::write(&path, &e))?;
+    }
+    let text = summary::console(folder, &manifest)? + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }
 
