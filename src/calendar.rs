@@ -1,4 +1,4 @@
-//! Local time in virtual time: days, hours of the day and daily resets in any IANA zone.
+//! Local time in virtual time: days, hours of the day and daily times in any IANA zone.
 //!
 //! The one door to `jiff` besides the scenario's parsing; its time-zone database is bundled, so results do not depend
 //! on the machine.
@@ -115,63 +115,143 @@ impl LocalClock {
             second_of_day: seconds.rem_euclid(86_400) as u32,
         }
     }
+
+    /// The local date of a day, counted as in [`LocalTime::day`].
+    #[must_use]
+    pub fn date(&self, day: u32) -> civil::Date {
+        let first = self.zone.to_datetime(self.start).date();
+        first.saturating_add(SignedDuration::from_hours(24 * i64::from(day)))
+    }
+
+    /// The instant at which that local day begins, zero for the first: its 00:00, or the first instant after a gap
+    /// that skips it.
+    #[must_use]
+    pub fn begins(&self, day: u32) -> SimTime {
+        let midnight = self.date(day).to_datetime(civil::Time::midnight());
+        sim_time(self.start, instant_of(&self.zone, midnight))
+    }
 }
 
-/// The instants of a daily reset at local midnight.
+/// One of the daily times, on one local day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// When.
+    pub at: SimTime,
+    /// Which of the times, by its position in the list.
+    pub which: usize,
+    /// The local day that it belongs to.
+    pub date: civil::Date,
+}
+
+/// The instants of local times of day, each once on every local day, in order. A time that clocks skip happens at the
+/// first instant after the gap, together with others that are skipped; a time that occurs twice happens at the first.
 #[derive(Clone, Debug)]
-pub struct DailyReset {
+pub struct DailyTimes {
     start: Timestamp,
     zone: TimeZone,
-    day: civil::Date,
-    next: SimTime,
+    times: Vec<civil::Time>,
+    /// The next one; never, where there is none.
+    next: Occurrence,
 }
 
-impl DailyReset {
-    /// Resets at 00:00 of `zone`, the first one after `start`.
+impl DailyTimes {
+    /// The `times` of day in `zone`, from `start` on: one that falls on the start counts.
+    ///
+    /// # Panics
+    /// If the times are not in order and distinct.
     #[must_use]
-    pub fn new(start: Timestamp, zone: TimeZone) -> Self {
-        let day = zone.to_datetime(start).date();
-        let mut reset = Self { start, zone, day, next: SimTime::ZERO };
-        reset.advance();
-        reset
+    pub fn from_start(start: Timestamp, zone: TimeZone, times: Vec<civil::Time>) -> Self {
+        Self::new(start, zone, times, |at| at >= start)
     }
 
-    fn advance(&mut self) {
-        while let Ok(day) = self.day.tomorrow() {
-            self.day = day;
-            self.next = sim_time(
-                self.start,
-                instant_of(&self.zone, day.to_datetime(civil::Time::midnight())),
-            );
-            if self.next > SimTime::ZERO {
-                return;
-            }
+    /// The `times` of day in `zone`, after `start`: one that falls on the start does not count.
+    ///
+    /// # Panics
+    /// If the times are not in order and distinct.
+    #[must_use]
+    pub fn after_start(start: Timestamp, zone: TimeZone, times: Vec<civil::Time>) -> Self {
+        Self::new(start, zone, times, |at| at > start)
+    }
+
+    /// Every 00:00 of `zone` after `start`, as daily quotas reset.
+    #[must_use]
+    pub fn midnights(start: Timestamp, zone: TimeZone) -> Self {
+        Self::after_start(start, zone, vec![civil::Time::midnight()])
+    }
+
+    fn new(
+        start: Timestamp,
+        zone: TimeZone,
+        times: Vec<civil::Time>,
+        counts: impl Fn(Timestamp) -> bool,
+    ) -> Self {
+        assert!(times.is_sorted_by(|a, b| a < b), "daily times are in order and distinct");
+        let today = zone.to_datetime(start).date();
+        // A gap that begins before midnight moves the last times of a day into the next one.
+        let date = today.yesterday().unwrap_or(today);
+        let next = Occurrence { at: SimTime::ZERO, which: 0, date };
+        let mut daily = Self { start, zone, times, next };
+        if daily.times.is_empty() {
+            daily.next.at = SimTime::NEVER;
+            return daily;
         }
-        self.next = SimTime::NEVER;
+        daily.next.at = loop {
+            let at = daily.instant();
+            if counts(at) {
+                break sim_time(start, at);
+            }
+            if !daily.step() {
+                break SimTime::NEVER;
+            }
+        };
+        daily
     }
 
-    /// The next reset.
+    fn instant(&self) -> Timestamp {
+        instant_of(&self.zone, self.next.date.to_datetime(self.times[self.next.which]))
+    }
+
+    /// Moves to the next time of the day or the first of the next day; `false` at the end of the calendar.
+    fn step(&mut self) -> bool {
+        if self.next.which + 1 < self.times.len() {
+            self.next.which += 1;
+            return true;
+        }
+        let tomorrow = self.next.date.tomorrow();
+        if let Ok(tomorrow) = tomorrow {
+            (self.next.which, self.next.date) = (0, tomorrow);
+        }
+        tomorrow.is_ok()
+    }
+
+    /// When the next one happens; [`SimTime::NEVER`] if there is none.
     #[must_use]
     pub fn next(&self) -> SimTime {
-        self.next
+        self.next.at
     }
 
-    /// Whether one or more resets lie at or before `now`; moves on past them.
+    /// Takes the next one.
+    pub fn pop(&mut self) -> Option<Occurrence> {
+        let taken = (self.next.at != SimTime::NEVER).then_some(self.next)?;
+        self.next.at =
+            if self.step() { sim_time(self.start, self.instant()) } else { SimTime::NEVER };
+        Some(taken)
+    }
+
+    /// Whether one or more lie at or before `now`; moves on past them.
     #[inline]
     pub fn passed(&mut self, now: SimTime) -> bool {
-        if now < self.next {
+        if now < self.next.at {
             return false;
         }
-        while self.next <= now && self.next != SimTime::NEVER {
-            self.advance();
-        }
+        while self.next.at <= now && self.pop().is_some() {}
         true
     }
 
-    /// Time from `now` to the next reset.
+    /// Time from `now` to the next one.
     #[must_use]
     pub fn wait(&self, now: SimTime) -> SimDuration {
-        self.next.since(now)
+        self.next.at.since(now)
     }
 }
 
@@ -185,29 +265,6 @@ mod tests {
 
     fn start(zone_name: &str, local: &str) -> Timestamp {
         instant_of(&zone(zone_name), local.parse().expect("date and time"))
-    }
-
-    fn resets(name: &str, from: &str, n: usize) -> Vec<f64> {
-        let mut reset = DailyReset::new(start(name, from), zone(name));
-        let mut hours = Vec::new();
-        for _ in 0..n {
-            let at = reset.next();
-            hours.push(at.as_secs_f64() / 3600.0);
-            assert!(reset.passed(at) && !reset.passed(at), "a reset comes once");
-        }
-        hours
-    }
-
-    #[test]
-    fn resets_come_once_a_day_across_clock_changes() {
-        assert_eq!(resets("Asia/Seoul", "2026-03-02T10:00", 2), [14.0, 38.0]);
-        // Berlin loses an hour on 2026-03-29 and New York gains one on 2026-11-01.
-        assert_eq!(resets("Europe/Berlin", "2026-03-29T00:00", 2), [23.0, 47.0]);
-        assert_eq!(resets("America/New_York", "2026-11-01T00:00", 2), [25.0, 49.0]);
-        // Cairo skips midnight itself on 2026-04-24: the day begins at 01:00, the same instant.
-        assert_eq!(resets("Africa/Cairo", "2026-04-23T12:00", 2), [12.0, 35.0]);
-        // Havana has midnight twice on 2025-11-02: the first one counts.
-        assert_eq!(resets("America/Havana", "2025-11-01T12:00", 2), [12.0, 37.0]);
     }
 
     #[test]

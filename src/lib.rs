@@ -11,7 +11,7 @@ pub mod units;
 pub mod math;
 // The field's nouns as plain data.
 pub mod domain;
-// Local time and daily resets in any IANA zone.
+// Local time and daily times in any IANA zone.
 pub mod calendar;
 // What is declared of every model.
 pub mod registry;

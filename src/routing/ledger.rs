@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::calendar::DailyReset;
+use crate::calendar::DailyTimes;
 use crate::domain::ModelSet;
 use crate::registry::Registry;
 use crate::units::{ModelId, SimTime};
@@ -20,7 +20,7 @@ pub struct LedgerRule {
 struct Entry {
     used: u64,
     limit: Option<u64>,
-    reset: DailyReset,
+    reset: DailyTimes,
     models: ModelSet,
 }
 
@@ -45,7 +45,7 @@ impl Ledger {
             .map(|(i, account)| Entry {
                 used: 0,
                 limit: account.daily_tokens,
-                reset: DailyReset::new(start, account.reset_zone.clone()),
+                reset: DailyTimes::midnights(start, account.reset_zone.clone()),
                 models: registry
                     .ids()
                     .filter(|m| registry.models[m.index()].account == i)

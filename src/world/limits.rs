@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::calendar::DailyReset;
+use crate::calendar::DailyTimes;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 use crate::world::AccountSpec;
 
@@ -139,7 +139,7 @@ impl Rate {
 pub struct Quota {
     limit: Option<u64>,
     used: u64,
-    reset: DailyReset,
+    reset: DailyTimes,
 }
 
 impl Quota {
@@ -149,7 +149,7 @@ impl Quota {
         Self {
             limit: spec.daily_tokens,
             used: 0,
-            reset: DailyReset::new(start, spec.reset_zone.clone()),
+            reset: DailyTimes::midnights(start, spec.reset_zone.clone()),
         }
     }
 
