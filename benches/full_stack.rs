@@ -119,7 +119,7 @@ impl Labels {
 /// Runs a cell with all its rows going into `sink`.
 fn run_recorded<S: RowSink>(cell: &Cell, labels: &Labels, sink: &mut S) -> u64 {
     let bins = Bins::Tasks { from: 0, to: TASKS, n: 100 };
-    let mut recorder = Recorder::new(labels.names(), SEED, bins, true, false, Vec::new(), sink);
+    let mut recorder = Recorder::new(labels.names(), SEED, bins, true, false, None, sink);
     let digest = engine::run(cell, SEED, &mut recorder);
     black_box(recorder.finish());
     digest.n_events

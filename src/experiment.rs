@@ -13,19 +13,24 @@ use sha2::{Digest as _, Sha256};
 use crate::analysis::run::{RunStatistics, Value};
 use crate::analysis::summary::summarise;
 use crate::engine::{self, Digest, End};
-use crate::results::manifest::{BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text};
+use crate::results::manifest::{
+    BlockEntry, CellEntry, FaultEntry, Manifest, RandomFaultEntry, Selection, Text,
+};
 use crate::results::parquet::PartWriter;
 use crate::results::recorder::{Discarded, Names, PartFiles, Recorder, RowSink};
-use crate::results::schema::{Summary, SummaryRow};
+use crate::results::schema::{FaultRow, Faults, Summary, SummaryRow};
 use crate::results::{ResultsError, SCHEMA_VERSION};
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
 use crate::scenario::resolved::{Block, Resolved, Variant};
+use crate::sim::stream::Streams;
 use crate::units::{Level, ModelId, SimTime};
 use crate::world::fault::Target;
 
 /// The most parts that a table is written in.
 const MOST_PARTS: usize = 64;
+/// Seeds whose faults are written as one row group.
+const SEEDS_AT_ONCE: usize = 64;
 
 /// Is told how far a study has come; called from many threads.
 pub trait Progress: Sync {
@@ -140,6 +145,7 @@ fn run_here(
         ended.extend(part?);
     }
     write_summary(scenario, folder, &ended)?;
+    write_faults(scenario, folder)?;
     let manifest = manifest(scenario, &grid, &ended, selections);
     manifest.write(folder)?;
     Ok(manifest)
@@ -187,7 +193,7 @@ fn run_cell<S: RowSink>(
         scenario.bins(),
         scenario.record.attempts,
         scenario.record.regret,
-        scenario.fault_windows(place.block),
+        scenario.fault_windows(place.block, place.seed),
         sink,
     );
     let cell = scenario.cell(place.block, place.stack);
@@ -278,14 +284,49 @@ fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<
     writer.finish()
 }
 
+fn write_faults(scenario: &Resolved, folder: &Path) -> Result<(), ResultsError> {
+    let models = scenario.model_names();
+    let mut writer = PartWriter::create::<Faults<'_>>(folder, 0)?;
+    for block in &scenario.blocks {
+        for seeds in scenario.seeds.chunks(SEEDS_AT_ONCE) {
+            let timeline = |seed: &u64| (*seed, block.world.timeline(&Streams::new(*seed)));
+            let timelines: Vec<_> = seeds.iter().map(timeline).collect();
+            let mut rows = Faults::default();
+            for (seed, timeline) in &timelines {
+                for (i, (fault, hit)) in timeline.faults().iter().enumerate() {
+                    for model in hit {
+                        rows.push(FaultRow {
+                            block: &block.name,
+                            seed: *seed,
+                            fault: &fault.name,
+                            effect: fault.effect.name(),
+                            random: i >= block.world.faults.len(),
+                            model: &models[model.index()],
+                            from_s: fault.start.as_secs_f64(),
+                            to_s: seconds(fault.end),
+                        });
+                    }
+                }
+            }
+            writer.write(&rows)?;
+        }
+    }
+    writer.finish()
+}
+
+/// An instant in seconds, unless it never comes.
+fn seconds(at: SimTime) -> Option<f64> {
+    (at != SimTime::NEVER).then(|| at.as_secs_f64())
+}
+
 fn manifest(
     scenario: &Resolved,
     grid: &[Place<'_>],
     ended: &[Ended],
     selections: Vec<Selection>,
 ) -> Manifest {
-    let seconds = |at: SimTime| (at != SimTime::NEVER).then(|| at.as_secs_f64());
     let models = scenario.model_names();
+    let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
     let blocks = scenario
         .blocks
         .iter()
@@ -304,11 +345,25 @@ fn manifest(
                     FaultEntry {
                         name: fault.name.clone(),
                         effect: fault.effect.name().to_owned(),
-                        models: hit.iter().map(|m| models[m.index()].clone()).collect(),
+                        models: named(hit),
                         draw,
                         from_s: fault.start.as_secs_f64(),
                         to_s: seconds(fault.end),
                     }
+                })
+                .collect(),
+            random_faults: block
+                .world
+                .random_faults
+                .iter()
+                .map(|fault| RandomFaultEntry {
+                    name: fault.name.clone(),
+                    effect: fault.effect.name().to_owned(),
+                    sets: fault.sets.iter().map(|set| named(set)).collect(),
+                    mean_time_between_s: fault.mean_time_between.as_secs_f64(),
+                    mean_duration_s: fault.mean_duration.as_secs_f64(),
+                    from_s: fault.start.as_secs_f64(),
+                    to_s: seconds(fault.end),
                 })
                 .collect(),
         })

@@ -34,7 +34,7 @@ fn quotas(end: End, bins: Bins) -> Vec<u64> {
     let mut sink = Quotas::default();
     let (models, task_types) = (["m0".to_owned()], ["task".to_owned()]);
     let names = Names { block: "b", variant: "v", models: &models, task_types: &task_types };
-    let mut recorder = Recorder::new(names, 1, bins, false, false, Vec::new(), &mut sink);
+    let mut recorder = Recorder::new(names, 1, bins, false, false, None, &mut sink);
     engine::run(&draft.build(), 1, &mut recorder);
     recorder.finish();
     sink.0

@@ -172,7 +172,7 @@ pub struct Value {
 pub struct RunStatistics {
     bins: Bins,
     measures_regret: bool,
-    fault_windows: Vec<(SimTime, SimTime)>,
+    fault_windows: Option<Vec<(SimTime, SimTime)>>,
     /// Per bin: all levels, then L1..L4.
     pub curve: Vec<[BinSums; 5]>,
     /// Per bin and model.
@@ -215,13 +215,14 @@ impl Places {
 }
 
 impl RunStatistics {
-    /// Nothing gathered yet.
+    /// Nothing gathered yet. `fault_windows` are the spans in which faults last in this seed, apart and in order;
+    /// `None` where the world has no faults.
     #[must_use]
     pub fn new(
         bins: Bins,
         n_models: usize,
         measures_regret: bool,
-        fault_windows: Vec<(SimTime, SimTime)>,
+        fault_windows: Option<Vec<(SimTime, SimTime)>>,
     ) -> Self {
         Self {
             curve: vec![[BinSums::default(); 5]; bins.len()],
@@ -243,7 +244,10 @@ impl RunStatistics {
 
     /// Books an arrival.
     pub fn task_arrived(&mut self, now: SimTime, task: TaskId) {
-        let in_fault = self.fault_windows.iter().any(|(from, to)| *from <= now && now < *to);
+        let in_fault = self.fault_windows.as_ref().is_some_and(|windows| {
+            let begun = windows.partition_point(|(from, _)| *from <= now);
+            begun > 0 && now < windows[begun - 1].1
+        });
         self.places.push(Place { bin: self.bins.of(task, now), in_fault });
     }
 
@@ -318,12 +322,12 @@ impl RunStatistics {
         }
     }
 
-    /// All measures of the run; those over faults only if there is a fault.
+    /// All measures of the run; those over faults only if the world has faults.
     #[must_use]
     pub fn values(&self) -> Vec<Value> {
         let mut values = Vec::new();
         for (window, scopes) in Window::ALL.into_iter().zip(&self.scopes) {
-            if window == Window::Faults && self.fault_windows.is_empty() {
+            if window == Window::Faults && self.fault_windows.is_none() {
                 continue;
             }
             let levels = std::iter::once(None).chain(Level::ALL.map(Some));

@@ -13,7 +13,7 @@ use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
 use crate::results::parquet::Rows;
-use crate::results::schema::{Curves, ModelCurves};
+use crate::results::schema::{Curves, Faults, ModelCurves};
 
 /// Availability that a service is commonly held to, in percent.
 const GOAL: f64 = 99.0;
@@ -25,6 +25,7 @@ pub(super) fn draw(
 ) -> Result<Vec<(String, Rendered)>, ReportError> {
     let curves = CurveTable::read(folder)?;
     let models = ModelTable::read(folder)?;
+    let drawn = drawn(folder, manifest)?;
     let mut charts = Vec::new();
     let stems = file_stems(manifest);
     for (block, prefix) in manifest.blocks.iter().zip(&stems) {
@@ -38,7 +39,8 @@ pub(super) fn draw(
                 Err(error) => Err(ReportError::Chart { chart, cause: error.to_string() }),
             }
         };
-        let view = View { manifest, block, curves: &curves, models: &models };
+        let windows = windows(manifest, block, &drawn);
+        let view = View { manifest, block, curves: &curves, models: &models, windows };
         add("learning-curve", view.learning_curve().render())?;
         if manifest.regret {
             add("decision-regret", view.decision_regret().render())?;
@@ -70,6 +72,37 @@ fn file_stems(manifest: &Manifest) -> Vec<String> {
             })
             .collect(),
     }
+}
+
+/// A fault: block, name, start and end in seconds.
+type Span = (String, String, f64, Option<f64>);
+
+/// All faults of a study of one seed, which has met them at certain times; empty for one of more seeds.
+fn drawn(folder: &Path, manifest: &Manifest) -> Result<Vec<Span>, ResultsError> {
+    if manifest.seeds.len() != 1 {
+        return Ok(Vec::new());
+    }
+    let rows = Rows::read(folder, &Faults::DOC)?;
+    let (blocks, names) = (rows.texts("block")?, rows.texts("fault")?);
+    let (from, to) = (rows.numbers("from_s")?, rows.numbers("to_s")?);
+    let spans = blocks.into_iter().zip(names).zip(from.into_iter().zip(to));
+    Ok(spans.map(|((block, name), (from, to))| (block, name, from.unwrap_or(0.0), to)).collect())
+}
+
+/// The windows that a block's charts shade, in hours: those that all seeds share, or all of a single seed.
+fn windows(manifest: &Manifest, block: &BlockEntry, drawn: &[Span]) -> Vec<Window> {
+    let Some(end) = manifest.end_s else { return Vec::new() };
+    let shared = block.faults.iter().map(|fault| (&fault.name, fault.from_s, fault.to_s));
+    let own = drawn.iter().filter(|(of, ..)| *of == block.name);
+    let mut windows: Vec<Window> = Vec::new();
+    for (name, from, to) in shared.chain(own.map(|(_, name, from, to)| (name, *from, *to))) {
+        let (from, to) = (from / 3600.0, to.unwrap_or(end).min(end) / 3600.0);
+        let same = |w: &Window| (w.from - from).abs() < 1e-9 && w.label == *name;
+        if from < to && !windows.iter().any(same) {
+            windows.push(Window { label: name.clone(), from, to });
+        }
+    }
+    windows
 }
 
 /// Key of a series: block, variant, bin. Values are kept by seed, in the order of the table.
@@ -163,6 +196,7 @@ struct View<'a> {
     block: &'a BlockEntry,
     curves: &'a CurveTable,
     models: &'a ModelTable,
+    windows: Vec<Window>,
 }
 
 impl View<'_> {
@@ -191,22 +225,6 @@ impl View<'_> {
             1 => format!("{}: {seeds}", self.manifest.scenario),
             _ => format!("{}, block {}: {seeds}", self.manifest.scenario, self.block.name),
         }
-    }
-
-    fn windows(&self) -> Vec<Window> {
-        if !self.by_time() {
-            return Vec::new();
-        }
-        let end = self.manifest.end_s.unwrap_or(0.0);
-        let mut windows: Vec<Window> = Vec::new();
-        for fault in &self.block.faults {
-            let (from, to) = (fault.from_s / 3600.0, fault.to_s.unwrap_or(end).min(end) / 3600.0);
-            let same = |w: &Window| (w.from - from).abs() < 1e-9 && w.label == fault.name;
-            if from < to && !windows.iter().any(same) {
-                windows.push(Window { label: fault.name.clone(), from, to });
-            }
-        }
-        windows
     }
 
     /// One line per variant: mean over seeds with its interval, times `scale`.
@@ -239,7 +257,7 @@ impl View<'_> {
         let lines = self.lines(&self.curves.efficiency, 1.0, false, false);
         let subtitle = self.subtitle("band = 95 % interval (t)");
         let mut chart = LineChart::learning_curve(&subtitle, self.progress(), lines);
-        chart.windows = self.windows();
+        chart.windows = self.windows.clone();
         chart
     }
 
@@ -247,7 +265,7 @@ impl View<'_> {
         let lines = self.lines(&self.curves.regret, 1.0, false, true);
         let subtitle = self.subtitle("band = 95 % interval (t)");
         let mut chart = LineChart::decision_regret(&subtitle, self.progress(), lines);
-        chart.windows = self.windows();
+        chart.windows = self.windows.clone();
         chart
     }
 
@@ -267,7 +285,7 @@ impl View<'_> {
             }
         }
         let subtitle = self.subtitle("band = 95 % interval (t; binomial where all seeds agree)");
-        let mut chart = LineChart::availability(&subtitle, lines, self.windows(), GOAL);
+        let mut chart = LineChart::availability(&subtitle, lines, self.windows.clone(), GOAL);
         chart.x_axis = self.progress();
         chart
     }
@@ -293,7 +311,7 @@ impl View<'_> {
                 }
             }
             if !lines.is_empty() {
-                panels.push(Panel { model: model.clone(), lines, windows: self.windows() });
+                panels.push(Panel { model: model.clone(), lines, windows: self.windows.clone() });
             }
         }
         if panels.is_empty() {

@@ -150,7 +150,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         bins: Bins,
         keeps_attempts: bool,
         measures_regret: bool,
-        fault_windows: Vec<(SimTime, SimTime)>,
+        fault_windows: Option<Vec<(SimTime, SimTime)>>,
         sink: &'n mut S,
     ) -> Self {
         let statistics =

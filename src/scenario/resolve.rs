@@ -1,5 +1,6 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod random_fault;
 mod registry;
 mod stack;
 mod world;
@@ -252,6 +253,7 @@ impl<'a> Resolver<'a> {
             "write at least one `[[task_types]]` table",
         );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
+        self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models);
         let workload = self.workload(study.workload.as_ref()?);

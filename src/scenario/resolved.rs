@@ -10,6 +10,7 @@ use crate::engine::{Cell, End};
 use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
+use crate::sim::stream::Streams;
 use crate::units::SimTime;
 use crate::world::WorldSpec;
 use crate::world::expectation::Lengths;
@@ -123,10 +124,12 @@ impl Resolved {
         }
     }
 
-    /// When faults last in a block, within the run.
+    /// The spans in which faults last in a block for a seed; `None` if the block has no faults.
     #[must_use]
-    pub fn fault_windows(&self, block: &Block) -> Vec<(SimTime, SimTime)> {
-        block.world.faults.iter().map(|fault| (fault.start, fault.end)).collect()
+    pub fn fault_windows(&self, block: &Block, seed: u64) -> Option<Vec<(SimTime, SimTime)>> {
+        let world = &block.world;
+        let has_faults = !world.faults.is_empty() || !world.random_faults.is_empty();
+        has_faults.then(|| world.timeline(&Streams::new(seed)).windows())
     }
 
     /// Names of the models, by id.

@@ -185,6 +185,7 @@ mod tests {
             "workload",
             "task_types",
             "faults",
+            "random_faults",
             "blocks",
             "stack",
             "variants",
