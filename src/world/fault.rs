@@ -249,12 +249,15 @@ impl Timeline {
     /// Moves to `now`; says whether a boundary was passed.
     #[inline]
     pub fn advance(&mut self, now: SimTime) -> bool {
-        let passed = self.boundaries[self.passed..].iter().take_while(|at| **at <= now).count();
-        self.passed += passed;
-        if passed > 0 {
+        let before = self.passed;
+        while self.boundaries.get(self.passed).is_some_and(|at| *at <= now) {
+            self.passed += 1;
+        }
+        let changed = self.passed != before;
+        if changed {
             self.renew(self.boundaries[self.passed - 1]);
         }
-        passed > 0
+        changed
     }
 
     /// Finds the faults that last at `since`.
