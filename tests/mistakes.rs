@@ -82,6 +82,7 @@ fn a_good_scenario_has_no_problems() {
     assert_eq!(studies[0].faults.len(), 2);
     // A block's faults come after those of the scenario.
     assert_eq!(studies[1].faults.len(), 3);
+    assert_eq!(studies.iter().map(|s| s.random_faults.len()).collect::<Vec<_>>(), [1, 2]);
     let text = format!("{:?}", stacks[2].breaker);
     // The base stack's key stays beside the variant's, as both name the same kind.
     assert!(text.contains("failures_to_open: Count(4)"), "{text}");

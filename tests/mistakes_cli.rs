@@ -321,6 +321,93 @@ fn a_mistake_beside_another_keeps_its_own_place() {
     assert_eq!(heads(&said, "x.toml", &text), wanted, "{}", said.err);
 }
 
+const RANDOM_FAULT: &str = "[[random_faults]]
+name = \"outages\"
+effect = \"outage\"
+each_model = true
+mean_time_between = \"5min\"
+mean_duration = \"10s\"
+start = \"+1min\"
+
+";
+
+#[test]
+fn a_mistake_in_a_random_fault_is_one_problem_at_its_place() {
+    let desk = Desk::new();
+    let good = OUTAGE.replacen("[[faults]]", &format!("{RANDOM_FAULT}[[faults]]"), 1);
+    desk.write("x.toml", &good);
+    desk.done(&["check", "x.toml"]);
+    let tasks = good.replacen("end.after = \"20min\"", "end.tasks = 100", 1);
+    let twice = format!("{RANDOM_FAULT}{RANDOM_FAULT}");
+    for (text, right, wrong, place, message, cure) in [
+        (&good, "\"5min\"", "\"0s\"", "40:21", "is no time at all", "such as"),
+        (
+            &good,
+            "mean_duration = \"10s\"",
+            "mean_duration = \"0min\"",
+            "41:17",
+            "`mean_duration` is no time",
+            "20min",
+        ),
+        (
+            &good,
+            "mean_duration = \"10s\"",
+            "mean_duration = 10",
+            "41:17",
+            "`random_faults.mean_duration` cannot be 10",
+            "unit",
+        ),
+        (&good, "each_model = true\n", "", "36:1", "does not say whom it hits", "exactly one of"),
+        (
+            &good,
+            "each_model = true",
+            "each_model = false",
+            "36:1",
+            "whom it hits",
+            "`each_provider`",
+        ),
+        (&good, "each_model = true", "provider = \"Grok\"", "39:12", "unknown provider", "`Groq`?"),
+        (&good, "each_model = true", "models = [\"Grok\"]", "39:11", "unknown model", "`Groq`?"),
+        (&good, "\"outage\"", "\"outagee\"", "38:10", "unknown kind", "`outage`?"),
+        (
+            &good,
+            " = \"outage\"",
+            ".quota = { used_share = 1 }",
+            "38:31",
+            "used tokens stay used",
+            "`limit_factor`",
+        ),
+        (&good, "\"+1min\"", "\"+2h\"", "42:9", "starts after the end of the run", "earlier"),
+        (
+            &good,
+            "\"+1min\"",
+            "\"+2min\"\nend = \"+1min\"",
+            "43:7",
+            "ends before",
+            "after its start",
+        ),
+        (&good, "\"+1min\"", "\"+1min\"\nramp = \"1min\"", "43:1", "unknown key `ramp`", ""),
+        (&good, RANDOM_FAULT, &twice, "45:8", "`outages` is written twice", "own name"),
+        (&good, "name = \"outages\"\n", "", "36:1", "missing key `name`", "such as"),
+        (&tasks, "", "", "36:1", "has no end, and the run ends by its number", "`end = \"+24h\"`"),
+    ] {
+        let text = text.replacen(right, wrong, 1);
+        desk.write("x.toml", &text);
+        let said = desk.run(&["check", "x.toml"]);
+        let heads = heads(&said, "x.toml", &text);
+        assert_eq!(heads.len(), 1, "{wrong}: {}", said.err);
+        assert!(heads[0].starts_with(&format!("{place}: ")), "{wrong}: {}", said.err);
+        assert!(heads[0].contains(message) && said.err.contains(cure), "{wrong}: {}", said.err);
+    }
+    let text =
+        good.replacen("= \"10s\"\nstart", "= \"1us\"\nstart", 1).replacen("\"5min\"", "\"1ns\"", 1);
+    desk.write("x.toml", &text);
+    let said = desk.run(&["check", "x.toml"]);
+    let wanted = ["40:21: the fault would come about 1.1e10 times in a run"];
+    assert_eq!(heads(&said, "x.toml", &text), wanted, "{}", said.err);
+    assert!(said.err.contains("10000 faults are the most"), "{}", said.err);
+}
+
 #[test]
 fn a_scenario_that_cannot_be_read_is_one_clear_error() {
     let desk = Desk::new();

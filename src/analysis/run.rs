@@ -181,26 +181,36 @@ impl Window {
     }
 }
 
-/// Spans of time over which tasks are measured apart, each from its first instant to before its last.
+/// Spans of time over which tasks are measured apart, each from its first instant to before its last; `None` where the
+/// world has nothing of the kind on any seed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spans {
-    /// When a fault lasts.
-    pub faults: Vec<(SimTime, SimTime)>,
+    /// When a fault lasts: spans that do not touch, in order.
+    pub faults: Option<Vec<(SimTime, SimTime)>>,
     /// When a fault leaves five models or more without tokens.
-    pub exhaustion: Vec<(SimTime, SimTime)>,
+    pub exhaustion: Option<Vec<(SimTime, SimTime)>>,
 }
 
 impl Spans {
-    fn of(&self, window: Window) -> &[(SimTime, SimTime)] {
+    fn may_hold(&self, window: Window) -> bool {
         match window {
-            Window::Run => &[(SimTime::ZERO, SimTime::NEVER)],
-            Window::Faults => &self.faults,
-            Window::Exhaustion => &self.exhaustion,
+            Window::Run => true,
+            Window::Faults => self.faults.is_some(),
+            Window::Exhaustion => self.exhaustion.is_some(),
         }
     }
 
     fn holds(&self, window: Window, now: SimTime) -> bool {
-        self.of(window).iter().any(|(from, to)| *from <= now && now < *to)
+        match window {
+            Window::Run => true,
+            Window::Faults => self.faults.as_ref().is_some_and(|spans| {
+                let begun = spans.partition_point(|(from, _)| *from <= now);
+                begun > 0 && now < spans[begun - 1].1
+            }),
+            Window::Exhaustion => {
+                self.exhaustion.iter().flatten().any(|(from, to)| *from <= now && now < *to)
+            }
+        }
     }
 }
 
@@ -281,7 +291,8 @@ impl Places {
 }
 
 impl RunStatistics {
-    /// Nothing gathered yet.
+    /// Nothing gathered yet. `fault_windows` are the spans in which faults last in this seed, apart and in order;
+    /// `None` where the world has no faults.
     #[must_use]
     pub fn new(
         bins: Bins,
@@ -438,12 +449,12 @@ impl RunStatistics {
         }
     }
 
-    /// All measures of the run; those over faults only if there is a fault.
+    /// All measures of the run; those over faults only if the world has faults.
     #[must_use]
     pub fn values(&self) -> Vec<Value> {
         let mut values = Vec::new();
         for (window, scopes) in Window::ALL.into_iter().zip(&self.scopes) {
-            if self.spans.of(window).is_empty() {
+            if !self.spans.may_hold(window) {
                 continue;
             }
             let levels = std::iter::once(None).chain(Level::ALL.map(Some));

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Ended, Place};
+use super::{Ended, Place, seconds};
 use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
 use crate::results::manifest::{
-    Alternative, BlockEntry, CellEntry, FaultEntry, Manifest, Selection, Text,
+    Alternative, BlockEntry, CellEntry, FaultEntry, Manifest, RandomFaultEntry, Selection, Text,
 };
 use crate::scenario::resolved::Resolved;
-use crate::units::SimTime;
+use crate::units::ModelId;
 use crate::world::fault::Target;
 
 pub(super) fn manifest(
@@ -21,8 +21,8 @@ pub(super) fn manifest(
     selections: Vec<Selection>,
     alternatives: Vec<Alternative>,
 ) -> Manifest {
-    let seconds = |at: SimTime| (at != SimTime::NEVER).then(|| at.as_secs_f64());
     let models = scenario.model_names();
+    let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
     let blocks = scenario
         .blocks
         .iter()
@@ -41,11 +41,25 @@ pub(super) fn manifest(
                     FaultEntry {
                         name: fault.name.clone(),
                         effect: fault.effect.name().to_owned(),
-                        models: hit.iter().map(|m| models[m.index()].clone()).collect(),
+                        models: named(hit),
                         draw,
                         from_s: fault.start.as_secs_f64(),
                         to_s: seconds(fault.end),
                     }
+                })
+                .collect(),
+            random_faults: block
+                .world
+                .random_faults
+                .iter()
+                .map(|fault| RandomFaultEntry {
+                    name: fault.name.clone(),
+                    effect: fault.effect.name().to_owned(),
+                    sets: fault.sets.iter().map(|set| named(set)).collect(),
+                    mean_time_between_s: fault.mean_time_between.as_secs_f64(),
+                    mean_duration_s: fault.mean_duration.as_secs_f64(),
+                    from_s: fault.start.as_secs_f64(),
+                    to_s: seconds(fault.end),
                 })
                 .collect(),
         })

@@ -22,13 +22,16 @@ use crate::results::manifest::Manifest;
 use crate::results::parquet::PartWriter;
 use crate::results::part_files::PartFiles;
 use crate::results::recorder::{Names, Recorder, Recording, RowSink};
-use crate::results::schema::{Summary, SummaryRow};
+use crate::results::schema::{FaultRow, Faults, Summary, SummaryRow};
 use crate::routing::StackRule;
 use crate::scenario::resolved::{Block, Resolved, Variant};
-use crate::units::Level;
+use crate::sim::stream::Streams;
+use crate::units::{Level, SimTime};
 
 /// The most parts that a table is written in.
 const MOST_PARTS: usize = 64;
+/// Seeds whose faults are written as one row group.
+const SEEDS_AT_ONCE: usize = 64;
 
 /// Is told how far a study has come; called from many threads.
 pub trait Progress: Sync {
@@ -157,6 +160,7 @@ fn run_here(
     }
     control::write(scenario, &stacks, folder, progress)?;
     write_summary(scenario, folder, &ended)?;
+    write_faults(scenario, folder)?;
     let manifest = describe::manifest(scenario, &grid, &ended, selections, alternatives);
     manifest.write(folder)?;
     Ok(manifest)
@@ -205,7 +209,7 @@ fn run_cell<S: RowSink>(
         work_log: scenario.record.work_log,
         scores: scenario.record.scores,
         regret: scenario.record.regret,
-        spans: scenario.spans(place.block),
+        spans: scenario.spans(place.block, place.seed),
         clock: LocalClock::new(scenario.start, scenario.zone.clone()),
         plan_usd_per_mtok: scenario.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
     };
@@ -245,4 +249,39 @@ fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<
     let mut writer = PartWriter::create::<Summary<'_>>(folder, 0)?;
     writer.write(&rows)?;
     writer.finish()
+}
+
+fn write_faults(scenario: &Resolved, folder: &Path) -> Result<(), ResultsError> {
+    let models = scenario.model_names();
+    let mut writer = PartWriter::create::<Faults<'_>>(folder, 0)?;
+    for block in &scenario.blocks {
+        for seeds in scenario.seeds.chunks(SEEDS_AT_ONCE) {
+            let timeline = |seed: &u64| (*seed, block.world.timeline(&Streams::new(*seed)));
+            let timelines: Vec<_> = seeds.iter().map(timeline).collect();
+            let mut rows = Faults::default();
+            for (seed, timeline) in &timelines {
+                for (i, (fault, hit)) in timeline.faults().iter().enumerate() {
+                    for model in hit {
+                        rows.push(FaultRow {
+                            block: &block.name,
+                            seed: *seed,
+                            fault: &fault.name,
+                            effect: fault.effect.name(),
+                            random: i >= block.world.faults.len(),
+                            model: &models[model.index()],
+                            from_s: fault.start.as_secs_f64(),
+                            to_s: seconds(fault.end),
+                        });
+                    }
+                }
+            }
+            writer.write(&rows)?;
+        }
+    }
+    writer.finish()
+}
+
+/// An instant in seconds, unless it never comes.
+fn seconds(at: SimTime) -> Option<f64> {
+    (at != SimTime::NEVER).then(|| at.as_secs_f64())
 }

@@ -13,7 +13,7 @@ use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
 use crate::results::parquet::Rows;
-use crate::results::schema::{Curves, ModelCurves};
+use crate::results::schema::{Curves, Faults, ModelCurves};
 
 /// Availability that a service is commonly held to, in percent.
 const GOAL: f64 = 99.0;
@@ -25,6 +25,7 @@ pub(super) fn draw(
 ) -> Result<Vec<(String, Rendered)>, ReportError> {
     let curves = CurveTable::read(folder)?;
     let models = ModelTable::read(folder)?;
+    let met = Met::read(folder, manifest)?;
     let mut charts = Vec::new();
     let stems = file_stems(manifest);
     for (block, prefix) in manifest.blocks.iter().zip(&stems) {
@@ -38,7 +39,7 @@ pub(super) fn draw(
                 Err(error) => Err(ReportError::Chart { chart, cause: error.to_string() }),
             }
         };
-        let view = View { manifest, block, curves: &curves, models: &models };
+        let view = View { manifest, block, curves: &curves, models: &models, met: &met };
         add("learning-curve", view.learning_curve().render())?;
         if manifest.regret {
             add("decision-regret", view.decision_regret().render())?;
@@ -69,6 +70,34 @@ fn file_stems(manifest: &Manifest) -> Vec<String> {
                 _ => format!("{stem}-{}-", at + 1),
             })
             .collect(),
+    }
+}
+
+/// A fault of a study of one seed, which has met all of them at known times.
+struct Met {
+    block: String,
+    model: String,
+    name: String,
+    from_s: f64,
+    to_s: Option<f64>,
+}
+
+impl Met {
+    /// All faults of a study of one seed; none of one of more seeds.
+    fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<Self>, ResultsError> {
+        if manifest.seeds.len() != 1 {
+            return Ok(Vec::new());
+        }
+        let rows = Rows::read(folder, &Faults::DOC)?;
+        let (blocks, models) = (rows.texts("block")?, rows.texts("model")?);
+        let (from, to) = (rows.numbers("from_s")?, rows.numbers("to_s")?);
+        let texts = rows.texts("fault")?.into_iter().zip(blocks.into_iter().zip(models));
+        let all =
+            texts.zip(from.into_iter().zip(to)).map(|((name, (block, model)), (from, to))| {
+                let from_s = from.unwrap_or(0.0);
+                Self { block, model, name, from_s, to_s: to }
+            });
+        Ok(all.collect())
     }
 }
 
@@ -163,6 +192,7 @@ struct View<'a> {
     block: &'a BlockEntry,
     curves: &'a CurveTable,
     models: &'a ModelTable,
+    met: &'a [Met],
 }
 
 impl View<'_> {
@@ -193,17 +223,19 @@ impl View<'_> {
         }
     }
 
-    fn windows(&self) -> Vec<Window> {
-        if !self.by_time() {
-            return Vec::new();
-        }
-        let end = self.manifest.end_s.unwrap_or(0.0);
+    /// When faults last, in hours: those that all seeds share, or those that the only seed met, of one model if asked.
+    fn windows(&self, model: Option<&str>) -> Vec<Window> {
+        let Some(end) = self.manifest.end_s else { return Vec::new() };
+        let shared = self.block.faults.iter().filter(|_| self.manifest.seeds.len() > 1);
+        let shared = shared.map(|fault| (&fault.name, fault.from_s, fault.to_s));
+        let met = self.met.iter().filter(|met| met.block == self.block.name);
+        let met = met.filter(|met| model.is_none_or(|model| met.model == model));
         let mut windows: Vec<Window> = Vec::new();
-        for fault in &self.block.faults {
-            let (from, to) = (fault.from_s / 3600.0, fault.to_s.unwrap_or(end).min(end) / 3600.0);
-            let same = |w: &Window| (w.from - from).abs() < 1e-9 && w.label == fault.name;
+        for (name, from, to) in shared.chain(met.map(|met| (&met.name, met.from_s, met.to_s))) {
+            let (from, to) = (from / 3600.0, to.unwrap_or(end).min(end) / 3600.0);
+            let same = |w: &Window| (w.from - from).abs() < 1e-9 && w.label == *name;
             if from < to && !windows.iter().any(same) {
-                windows.push(Window { label: fault.name.clone(), from, to });
+                windows.push(Window { label: name.clone(), from, to });
             }
         }
         windows
@@ -239,7 +271,7 @@ impl View<'_> {
         let lines = self.lines(&self.curves.efficiency, 1.0, false, false);
         let subtitle = self.subtitle("band = 95 % interval (t)");
         let mut chart = LineChart::learning_curve(&subtitle, self.progress(), lines);
-        chart.windows = self.windows();
+        chart.windows = self.windows(None);
         chart
     }
 
@@ -247,7 +279,7 @@ impl View<'_> {
         let lines = self.lines(&self.curves.regret, 1.0, false, true);
         let subtitle = self.subtitle("band = 95 % interval (t)");
         let mut chart = LineChart::decision_regret(&subtitle, self.progress(), lines);
-        chart.windows = self.windows();
+        chart.windows = self.windows(None);
         chart
     }
 
@@ -267,7 +299,7 @@ impl View<'_> {
             }
         }
         let subtitle = self.subtitle("band = 95 % interval (t; binomial where all seeds agree)");
-        let mut chart = LineChart::availability(&subtitle, lines, self.windows(), GOAL);
+        let mut chart = LineChart::availability(&subtitle, lines, self.windows(None), GOAL);
         chart.x_axis = self.progress();
         chart
     }
@@ -293,7 +325,11 @@ impl View<'_> {
                 }
             }
             if !lines.is_empty() {
-                panels.push(Panel { model: model.clone(), lines, windows: self.windows() });
+                panels.push(Panel {
+                    model: model.clone(),
+                    lines,
+                    windows: self.windows(Some(model)),
+                });
             }
         }
         if panels.is_empty() {

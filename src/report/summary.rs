@@ -185,7 +185,7 @@ pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, Resu
 
 /// Which measures are shown by level: over the faults where there are some.
 fn level_views(block: &BlockEntry) -> Vec<(&'static str, Measure, &'static str)> {
-    if block.faults.is_empty() {
+    if block.faults.is_empty() && block.random_faults.is_empty() {
         return vec![("run", measure::AVAILABILITY, "availability by level")];
     }
     vec![
@@ -246,6 +246,7 @@ pub(super) fn markdown(
             line(&mut text, format_args!("\n## Results"));
         }
         faults(&mut text, block);
+        random_faults(&mut text, block);
         put(&mut text, "\n");
         put(&mut text, &main_table(&entries, manifest, block, "run").markdown());
         for (window, measure, title) in level_views(block) {
@@ -286,29 +287,76 @@ fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
 }
 
 fn faults(text: &mut String, block: &BlockEntry) {
-    if block.faults.is_empty() {
-        return;
+    if !block.faults.is_empty() {
+        put(text, "\nFaults:\n\n");
     }
-    put(text, "\nFaults:\n\n");
     for fault in &block.faults {
         let whom = match fault.draw {
             Some(n) => format!("{n} models, drawn by each seed"),
             None => fault.models.join(", "),
         };
         let until = match fault.to_s {
-            Some(to) => format!("{} h", rounded(to / 3600.0, 4)),
+            Some(to) => span(to),
             None => "the end".to_owned(),
         };
         line(
             text,
             format_args!(
-                "- {} ({}) from {} h to {until}: {whom}",
+                "- {} ({}) from {} to {until}: {whom}",
                 fault.name,
                 fault.effect,
-                rounded(fault.from_s / 3600.0, 4)
+                span(fault.from_s)
             ),
         );
     }
+}
+
+fn random_faults(text: &mut String, block: &BlockEntry) {
+    if block.random_faults.is_empty() {
+        return;
+    }
+    put(
+        text,
+        "\nFaults that each seed draws, the same for all variants (exponential times; the table `faults` has what was \
+         drawn):\n\n",
+    );
+    for fault in &block.random_faults {
+        let whom = match fault.sets.as_slice() {
+            [one] => one.join(", "),
+            all if all.iter().all(|set| set.len() == 1) => "each model on its own".to_owned(),
+            all => {
+                let larger = all.iter().filter(|set| set.len() > 1);
+                let larger: Vec<String> = larger.map(|set| set.join(" with ")).collect();
+                format!("each provider on its own ({})", larger.join(", "))
+            }
+        };
+        let (between, lasts) = (fault.mean_time_between_s, fault.mean_duration_s);
+        let within = match (fault.from_s, fault.to_s) {
+            (0.0, None) => String::new(),
+            (from, None) => format!(", from {} on", span(from)),
+            (from, Some(to)) => format!(", from {} to {}", span(from), span(to)),
+        };
+        line(
+            text,
+            format_args!(
+                "- {} ({}): {whom}; on average {} long and {} apart, {} % of the time{within}",
+                fault.name,
+                fault.effect,
+                span(lasts),
+                span(between),
+                rounded(100.0 * lasts / (lasts + between), 2),
+            ),
+        );
+    }
+}
+
+/// A span of seconds in the largest unit of which it has one.
+fn span(seconds: f64) -> String {
+    let (unit, length) = [("h", 3600.0), ("min", 60.0)]
+        .into_iter()
+        .find(|(_, length)| seconds >= *length)
+        .unwrap_or(("s", 1.0));
+    format!("{} {unit}", rounded(seconds / length, 4))
 }
 
 fn selections(text: &mut String, manifest: &Manifest, block: &BlockEntry) {

@@ -83,6 +83,8 @@ pub struct BlockEntry {
     pub question: Option<String>,
     /// Its faults.
     pub faults: Vec<FaultEntry>,
+    /// Its faults that each seed draws; the table `faults` holds what was drawn.
+    pub random_faults: Vec<RandomFaultEntry>,
 }
 
 /// A fault.
@@ -99,6 +101,25 @@ pub struct FaultEntry {
     /// Start in seconds.
     pub from_s: f64,
     /// End in seconds; null if it lasts to the end of the run.
+    pub to_s: Option<f64>,
+}
+
+/// A fault that comes at random.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RandomFaultEntry {
+    /// Name.
+    pub name: String,
+    /// Kind of its effect.
+    pub effect: String,
+    /// Sets of models: each is hit as one, independently of the others.
+    pub sets: Vec<Vec<String>>,
+    /// Mean time from the end of one fault to the start of the next.
+    pub mean_time_between_s: f64,
+    /// Mean time that one lasts.
+    pub mean_duration_s: f64,
+    /// From when on it may come.
+    pub from_s: f64,
+    /// Until when it may come and last; null if to the end of the run.
     pub to_s: Option<f64>,
 }
 

@@ -544,8 +544,31 @@ table! {
     }
 }
 
+table! {
+    /// One row per fault, seed and model hit: the faults of the timeline, and what each seed drew. The same for all
+    /// variants.
+    Faults of FaultRow, "faults" {
+        /// Block of the scenario.
+        block: &'n str,
+        /// Seed.
+        seed: u64,
+        /// The fault's name.
+        fault: &'n str,
+        /// Kind of its effect.
+        effect: &'n str,
+        /// It came at random.
+        random: bool,
+        /// Model that it hits.
+        model: &'n str,
+        /// Start in seconds since the scenario's start.
+        from_s: f64,
+        /// End, exclusive; null if it lasts to the end of the run.
+        to_s: Option<f64>,
+    }
+}
+
 /// Documentation of every table.
-pub const TABLES: [TableDoc; 19] = [
+pub const TABLES: [TableDoc; 20] = [
     Tasks::DOC,
     Attempts::DOC,
     Fallbacks::DOC,
@@ -565,4 +588,5 @@ pub const TABLES: [TableDoc; 19] = [
     Controls::DOC,
     Measures::DOC,
     Summary::DOC,
+    Faults::DOC,
 ];

@@ -5,7 +5,9 @@ use super::source::{Span, Spanned};
 use super::tree::{Entry, Node, Table, Value};
 
 /// The keys that a block may override.
-const STUDY: [&str; 4] = ["workload", "world", "task_types", "faults"];
+const STUDY: [&str; 5] = ["workload", "world", "task_types", "faults", "random_faults"];
+/// Of them, the lists that a block makes longer.
+const ADDED: [&str; 2] = ["faults", "random_faults"];
 
 /// Writes out the short forms of choices, so that a choice is a table with one key everywhere, and marks the choices.
 pub fn normalise(node: &mut Node, shape: &Shape) {
@@ -115,14 +117,14 @@ pub fn blocks(scenario: &Node) -> Vec<Block> {
 
 fn over_study(own: &Node, block: &Node) -> Node {
     let mut merged = merge(own, block);
-    let (Some(first), Some(second)) = (own.child("faults"), block.child("faults")) else {
-        return merged;
-    };
-    if let (Value::List(first), Value::List(second)) = (&first.value, &second.value)
-        && let Value::Table(table) = &mut merged.value
-        && let Some(entry) = table.entries.iter_mut().find(|entry| entry.key == "faults")
-    {
-        entry.node.value = Value::List(first.iter().chain(second).cloned().collect());
+    for key in ADDED {
+        let (Some(first), Some(second)) = (own.child(key), block.child(key)) else { continue };
+        if let (Value::List(first), Value::List(second)) = (&first.value, &second.value)
+            && let Value::Table(table) = &mut merged.value
+            && let Some(entry) = table.entries.iter_mut().find(|entry| entry.key == key)
+        {
+            entry.node.value = Value::List(first.iter().chain(second).cloned().collect());
+        }
     }
     merged
 }

@@ -2,6 +2,7 @@
 
 mod daily;
 mod expect;
+mod random_fault;
 mod registry;
 mod stack;
 mod world;
@@ -283,6 +284,7 @@ impl<'a> Resolver<'a> {
             "write at least one `[[task_types]]` table",
         );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
+        self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models);
         let workload = self.workload(study.workload.as_ref()?);

@@ -13,10 +13,11 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
+use crate::sim::stream::Streams;
 use crate::units::SimTime;
 use crate::world::WorldSpec;
 use crate::world::expectation::Lengths;
-use crate::world::fault::{Effect, FaultSpec, Target};
+use crate::world::fault::{Effect, FaultSpec};
 use crate::world::workload::WorkloadSpec;
 
 /// A resolved scenario.
@@ -152,30 +153,34 @@ impl Resolved {
         }
     }
 
-    /// The spans of a block's run that are measured apart.
+    /// The spans of a block's run that are measured apart, for a seed.
     #[must_use]
-    pub fn spans(&self, block: &Block) -> Spans {
-        let faults = &block.world.faults;
-        let exhausts = |fault: &FaultSpec| {
-            let n = match &fault.target {
-                Target::Models(models) => models.len(),
-                Target::Draw(n) => *n,
-            };
-            let end = match fault.effect {
-                // The quota's own reset clears it: the next midnight of the scenario's zone is taken for it.
-                Effect::QuotaUsed { share } if share >= 1.0 => {
-                    let mut midnights = DailyTimes::midnights(self.start, self.zone.clone());
-                    midnights.passed(fault.start);
-                    fault.end.min(midnights.next())
-                }
-                Effect::QuotaCut { factor } if factor <= 0.0 => fault.end,
-                _ => return None,
-            };
-            (n >= 5).then_some((fault.start, end))
+    pub fn spans(&self, block: &Block, seed: u64) -> Spans {
+        let world = &block.world;
+        if world.faults.is_empty() && world.random_faults.is_empty() {
+            return Spans::default();
+        }
+        let timeline = world.timeline(&Streams::new(seed));
+        // How long a fault leaves the models that it hits without tokens.
+        let exhausts = |fault: &FaultSpec| match fault.effect {
+            // The quota's own reset clears it: the next midnight of the scenario's zone is taken for it.
+            Effect::QuotaUsed { share } if share >= 1.0 => {
+                let mut midnights = DailyTimes::midnights(self.start, self.zone.clone());
+                midnights.passed(fault.start);
+                Some((fault.start, fault.end.min(midnights.next())))
+            }
+            Effect::QuotaCut { factor } if factor <= 0.0 => Some((fault.start, fault.end)),
+            _ => None,
         };
+        let exhaustion: Vec<(SimTime, SimTime)> = timeline
+            .faults()
+            .iter()
+            .filter(|(_, hit)| hit.len() >= 5)
+            .filter_map(|(fault, _)| exhausts(fault))
+            .collect();
         Spans {
-            faults: faults.iter().map(|fault| (fault.start, fault.end)).collect(),
-            exhaustion: faults.iter().filter_map(exhausts).collect(),
+            faults: Some(timeline.windows()),
+            exhaustion: (!exhaustion.is_empty()).then_some(exhaustion),
         }
     }
 

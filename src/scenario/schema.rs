@@ -185,11 +185,14 @@ mod tests {
             "workload",
             "task_types",
             "faults",
+            "random_faults",
             "blocks",
             "stack",
             "variants",
             "expect",
             "record",
+            "reports",
+            "criteria",
         ];
         assert_eq!(keys, wanted);
         let text = schema.to_string();

@@ -25,7 +25,7 @@ pub use stack::{
     Backoff, BestFixed, Breaker, Exponential, Fallback, Order, QuotaLedger, RankedFallback, Retry,
     RetryCause, RouterVariant, Stack, Stage4Breaker, Stage4Fallback, Stage4Order,
 };
-pub use study::{Effect, Fault, Study, TaskType, TokenDistribution, Workload};
+pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution, Workload};
 pub use world::{Limits, ModelTruth, Spread, World};
 
 /// A text that names something which is looked up later.
@@ -63,6 +63,8 @@ pub struct Scenario {
     pub task_types: Option<Part<Vec<TaskType>>>,
     /// What goes wrong, and when.
     pub faults: Option<Part<Vec<Fault>>>,
+    /// What goes wrong at random.
+    pub random_faults: Option<Part<Vec<RandomFault>>>,
     /// The same study in other worlds, which are never pooled.
     #[serde(default)]
     pub blocks: Vec<WrittenBlock>,
@@ -243,6 +245,8 @@ pub struct WrittenBlock {
     pub task_types: Option<Part<Vec<TaskType>>>,
     /// What goes wrong in this block, after the scenario's faults.
     pub faults: Option<Part<Vec<Fault>>>,
+    /// What goes wrong at random in this block, besides the scenario's random faults.
+    pub random_faults: Option<Part<Vec<RandomFault>>>,
 }
 
 /// A stack to compare.

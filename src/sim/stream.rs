@@ -32,8 +32,10 @@ pub enum Purpose {
     Fault = 7,
     /// The draws behind expected rewards (measurement only, never dynamics).
     Expectation = 8,
+    /// When faults come that come at random.
+    RandomFault = 9,
     /// Which seeds a bootstrap resample takes (measurement only).
-    Resample = 9,
+    Resample = 10,
 }
 
 /// All random streams of one cell.
@@ -76,6 +78,16 @@ impl Streams {
     #[must_use]
     pub fn nth(&self, purpose: Purpose, nth: u64) -> Stream {
         self.open(purpose, nth, u16::MAX, 0)
+    }
+
+    /// The stream of a thing that is known by its name, for `model`: its place among others does not count.
+    #[must_use]
+    pub fn named(&self, purpose: Purpose, name: &str, model: ModelId) -> Stream {
+        // FNV-1a (Fowler, Noll, Vo 1991), folded to the 48 bits of the key.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        self.open(purpose, (hash ^ hash >> 48) & 0xffff_ffff_ffff, model.0, 0)
     }
 
     #[inline]
@@ -188,6 +200,9 @@ mod tests {
             first(streams.call(Purpose::Call, TaskId(1), ModelId(1), 1, 0)),
             first(streams.call(Purpose::Call, TaskId(1), ModelId(1), 0, 1)),
             first(Streams::new(8).task(Purpose::Task, TaskId(1))),
+            first(streams.named(Purpose::RandomFault, "a", ModelId(1))),
+            first(streams.named(Purpose::RandomFault, "b", ModelId(1))),
+            first(streams.named(Purpose::RandomFault, "a", ModelId(2))),
         ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b), "stream {i} repeats another");

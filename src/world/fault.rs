@@ -172,44 +172,72 @@ impl Conditions {
     }
 }
 
-/// The faults of one cell, targets drawn, with the boundaries at which anything changes.
+/// The faults of one cell, all that is random drawn, with the boundaries at which anything changes.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     faults: Vec<(FaultSpec, Vec<ModelId>)>,
     boundaries: Vec<SimTime>,
     passed: usize,
+    /// Positions in order of start.
+    by_start: Vec<usize>,
+    /// How many of them have begun.
+    begun: usize,
+    /// Positions of those that last, in order.
+    lasting: Vec<usize>,
+    /// Instant, model and used share of what is set of quotas, in order of time.
+    quota_sets: Vec<(SimTime, ModelId, f64)>,
 }
 
 impl Timeline {
     /// The timeline of one seed.
     #[must_use]
-    pub fn new(faults: &[FaultSpec], n_models: usize, streams: &Streams) -> Self {
+    pub fn new(faults: Vec<FaultSpec>, n_models: usize, streams: &Streams) -> Self {
         let faults: Vec<_> = faults
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(i, fault)| (fault.clone(), hit_models(i, fault, n_models, streams)))
+            .map(|(i, fault)| {
+                let hit = hit_models(i, &fault, n_models, streams);
+                (fault, hit)
+            })
             .collect();
         let mut boundaries: Vec<SimTime> = faults
             .iter()
-            .flat_map(|(fault, _)| {
-                let steps = if fault.ramp == SimDuration::ZERO { 1 } else { RAMP_STEPS };
-                let step = fault.ramp.0 / steps;
-                (0..steps)
-                    .map(move |k| fault.start + SimDuration(k * step))
-                    .filter(|at| *at < fault.end)
-                    .chain([fault.end])
-            })
+            .flat_map(|(fault, _)| steps(fault).chain([fault.end]))
             .filter(|at| *at != SimTime::NEVER)
             .collect();
         boundaries.sort_unstable();
         boundaries.dedup();
-        Self { faults, boundaries, passed: 0 }
+        let mut by_start: Vec<usize> = (0..faults.len()).collect();
+        by_start.sort_by_key(|i| faults[*i].0.start);
+        let mut quota_sets = Vec::new();
+        for (fault, hit) in &faults {
+            let Effect::QuotaUsed { share } = fault.effect else { continue };
+            for at in steps(fault) {
+                let share = share * strength(fault, at);
+                quota_sets.extend(hit.iter().map(|model| (at, *model, share)));
+            }
+        }
+        quota_sets.sort_by_key(|(at, _, _)| *at);
+        Self { faults, boundaries, passed: 0, by_start, begun: 0, lasting: Vec::new(), quota_sets }
     }
 
-    /// The models that fault `i` hits in this seed.
+    /// All faults with the models that each hits.
     #[must_use]
-    pub fn hit(&self, i: usize) -> &[ModelId] {
-        &self.faults[i].1
+    pub fn faults(&self) -> &[(FaultSpec, Vec<ModelId>)] {
+        &self.faults
+    }
+
+    /// When any fault lasts: spans that do not touch, in order.
+    #[must_use]
+    pub fn windows(&self) -> Vec<(SimTime, SimTime)> {
+        let mut windows: Vec<(SimTime, SimTime)> = Vec::new();
+        for (fault, _) in self.by_start.iter().map(|i| &self.faults[*i]) {
+            match windows.last_mut().filter(|(_, end)| fault.start <= *end) {
+                Some((_, end)) => *end = fault.end.max(*end),
+                None => windows.push((fault.start, fault.end)),
+            }
+        }
+        windows
     }
 
     /// Number of boundaries passed: the epoch of the world.
@@ -225,7 +253,21 @@ impl Timeline {
         while self.boundaries.get(self.passed).is_some_and(|at| *at <= now) {
             self.passed += 1;
         }
-        self.passed != before
+        let changed = self.passed != before;
+        if changed {
+            self.renew(self.boundaries[self.passed - 1]);
+        }
+        changed
+    }
+
+    /// Finds the faults that last at `since`.
+    fn renew(&mut self, since: SimTime) {
+        let waiting = &self.by_start[self.begun..];
+        let n = waiting.iter().take_while(|i| self.faults[**i].0.start <= since).count();
+        self.lasting.extend_from_slice(&waiting[..n]);
+        self.begun += n;
+        self.lasting.retain(|i| since < self.faults[*i].0.end);
+        self.lasting.sort_unstable();
     }
 
     /// What faults do to `model` in the present epoch.
@@ -235,8 +277,8 @@ impl Timeline {
         let Some(since) = self.passed.checked_sub(1).map(|i| self.boundaries[i]) else {
             return conditions;
         };
-        for (fault, hit) in &self.faults {
-            if fault.start <= since && since < fault.end && hit.contains(&model) {
+        for (fault, hit) in self.lasting.iter().map(|i| &self.faults[*i]) {
+            if hit.contains(&model) {
                 conditions.add(&fault.effect, strength(fault, since));
             }
         }
@@ -245,19 +287,15 @@ impl Timeline {
 
     /// What faults set of quotas at the boundaries `from..upto` (numbers of boundaries passed): instant, model, used
     /// share. A ramp sets more with every step.
-    pub fn quota_sets(&self, from: usize, upto: usize) -> Vec<(SimTime, ModelId, f64)> {
-        let mut sets = Vec::new();
-        for &at in &self.boundaries[from..upto] {
-            for (fault, hit) in &self.faults {
-                let Effect::QuotaUsed { share } = fault.effect else { continue };
-                let within = fault.start <= at && at < fault.end;
-                if within && at.since(fault.start) < fault.ramp.max(SimDuration(1)) {
-                    let share = share * strength(fault, at);
-                    sets.extend(hit.iter().map(|model| (at, *model, share)));
-                }
-            }
-        }
-        sets
+    #[must_use]
+    pub fn quota_sets(&self, from: usize, upto: usize) -> &[(SimTime, ModelId, f64)] {
+        let (Some(first), Some(last)) = (self.boundaries.get(from), upto.checked_sub(1)) else {
+            return &[];
+        };
+        let last = self.boundaries[last];
+        let from = self.quota_sets.partition_point(|(at, _, _)| at < first);
+        let upto = self.quota_sets.partition_point(|(at, _, _)| *at <= last);
+        &self.quota_sets[from..upto.max(from)]
     }
 
     /// Instants at which running calls are killed, with the models hit, in order of time.
@@ -272,6 +310,13 @@ impl Timeline {
         kills.sort_by_key(|(at, _)| *at);
         kills
     }
+}
+
+/// The instants at which a fault's effect grows: its start, and the steps of its ramp.
+fn steps(fault: &FaultSpec) -> impl Iterator<Item = SimTime> {
+    let n = if fault.ramp == SimDuration::ZERO { 1 } else { RAMP_STEPS };
+    let (step, start, end) = (fault.ramp.0 / n, fault.start, fault.end);
+    (0..n).map(move |k| start + SimDuration(k * step)).filter(move |at| *at < end)
 }
 
 /// Strength at `since`, a boundary at or after the fault's start: step k of a ramp has (k + 1) / steps of it.
@@ -327,7 +372,7 @@ mod tests {
     #[test]
     fn a_ramp_grows_in_steps_and_ends() {
         let spec = fault(Effect::SlowDown { factor: 3.0 }, 1000, 9000, 2000);
-        let mut timeline = Timeline::new(&[spec], 3, &Streams::new(1));
+        let mut timeline = Timeline::new(vec![spec], 3, &Streams::new(1));
         let mut at = |now| {
             timeline.advance(SimTime(now));
             timeline.conditions(ModelId(1)).latency_factor
@@ -344,11 +389,11 @@ mod tests {
 
     #[test]
     fn overlapping_faults_combine() {
-        let faults = [
+        let faults = vec![
             fault(Effect::BrownOut { error_rate: 0.5 }, 10, 30, 0),
             fault(Effect::BrownOut { error_rate: 0.2 }, 20, 40, 0),
         ];
-        let mut timeline = Timeline::new(&faults, 2, &Streams::new(1));
+        let mut timeline = Timeline::new(faults, 2, &Streams::new(1));
         assert!(timeline.advance(SimTime(25)));
         assert!((timeline.conditions(ModelId(1)).error_rate - 0.6).abs() < 1e-12);
         assert!(timeline.advance(SimTime(30)));
@@ -359,9 +404,8 @@ mod tests {
     fn a_drawn_target_is_a_set_of_different_models_and_a_function_of_the_seed() {
         let mut spec = fault(Effect::KeyRevoked, 0, 10, 0);
         spec.target = Target::Draw(5);
-        let drawn = |seed| {
-            Timeline::new(std::slice::from_ref(&spec), 10, &Streams::new(seed)).hit(0).to_vec()
-        };
+        let drawn =
+            |seed| Timeline::new(vec![spec.clone()], 10, &Streams::new(seed)).faults()[0].1.clone();
         let mut seen = [0; 10];
         for seed in 0..2000 {
             let models = drawn(seed);

@@ -4,6 +4,7 @@ pub mod expectation;
 pub mod fault;
 pub mod limits;
 pub mod provider;
+pub mod random_fault;
 pub mod truth;
 pub mod workload;
 
@@ -14,10 +15,12 @@ use crate::domain::Priority;
 use crate::math;
 use crate::registry::{KeyState, Latency};
 use crate::sim::sample::LogNormal;
+use crate::sim::stream::Streams;
 use crate::units::{Level, PerLevel, SimDuration};
 
-use fault::FaultSpec;
+use fault::{FaultSpec, Timeline};
 use limits::Limits;
+use random_fault::RandomFaultSpec;
 
 /// Shape of a response time around its mean.
 #[derive(
@@ -177,4 +180,16 @@ pub struct WorldSpec {
     pub refusal_time: SimDuration,
     /// Faults on the timeline.
     pub faults: Vec<FaultSpec>,
+    /// Faults that each seed draws.
+    pub random_faults: Vec<RandomFaultSpec>,
+}
+
+impl WorldSpec {
+    /// The faults of one seed: those of the timeline in their order, then what came at random.
+    #[must_use]
+    pub fn timeline(&self, streams: &Streams) -> Timeline {
+        let random = self.random_faults.iter().flat_map(|random| random.draw(streams));
+        let faults = self.faults.iter().cloned().chain(random).collect();
+        Timeline::new(faults, self.models.len(), streams)
+    }
 }

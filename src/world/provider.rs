@@ -151,7 +151,7 @@ impl Providers {
         };
         let mut providers = Self {
             truth: truth::draw(&spec, &streams),
-            timeline: Timeline::new(&spec.faults, spec.models.len(), &streams),
+            timeline: spec.timeline(&streams),
             live: Vec::new(),
             slots: vec![Slots::default(); spec.models.len()],
             request_rates: spec
@@ -176,7 +176,7 @@ impl Providers {
 
     /// Boundaries from number `from` on were passed: quotas are set, figures computed anew.
     fn pass(&mut self, from: usize) {
-        for (at, model, share) in self.timeline.quota_sets(from, self.timeline.epoch()) {
+        for &(at, model, share) in self.timeline.quota_sets(from, self.timeline.epoch()) {
             self.quotas[self.spec.models[model.index()].account].use_up(at, share);
         }
         self.renew();

@@ -61,6 +61,7 @@ impl Draft {
                 error_time: SimDuration::from_secs_f64(0.2),
                 refusal_time: SimDuration::from_secs_f64(0.05),
                 faults: Vec::new(),
+                random_faults: Vec::new(),
             },
             levels: vec![[true; 4]; n],
             workload: WorkloadSpec::Poisson { rate_per_s: 1.0 },

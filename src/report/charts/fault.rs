@@ -173,13 +173,23 @@ impl Lanes {
 
 /// Writes the number of each window above a panel; `names` gives the order of the numbers.
 ///
-/// Numbers that would touch are moved apart, so they may stand beside their windows.
+/// Numbers that would touch are moved apart, so they may stand beside their windows; where they would not all fit, there
+/// are none.
 pub(crate) fn draw_numbers(
     scene: &mut Scene,
     stretches: &[Stretch],
     names: &[String],
     frame: Frame,
 ) {
+    for stretch in stretches {
+        let bar = Frame {
+            left: stretch.left,
+            top: frame.top - 2.0,
+            right: stretch.right,
+            bottom: frame.top,
+        };
+        scene.rect(bar, theme::FAULT_BAR, 1.0);
+    }
     let numbers: Vec<String> = stretches
         .iter()
         .filter_map(|stretch| names.iter().position(|name| *name == stretch.label))
@@ -188,6 +198,9 @@ pub(crate) fn draw_numbers(
     let middles: Vec<f64> =
         stretches.iter().map(|stretch| f64::midpoint(stretch.left, stretch.right)).collect();
     let widths: Vec<f64> = numbers.iter().map(|number| room_of(number) + 3.0).collect();
+    if widths.iter().sum::<f64>() > frame.width() {
+        return;
+    }
     let mut order: Vec<usize> = (0..numbers.len()).collect();
     order.sort_by(|one, other| middles[*one].total_cmp(&middles[*other]));
     let mut places = middles;
@@ -201,14 +214,7 @@ pub(crate) fn draw_numbers(
         places[*index] = places[*index].min(start - widths[*index] / 2.0);
         start = places[*index] - widths[*index] / 2.0;
     }
-    for (stretch, (number, place)) in stretches.iter().zip(numbers.iter().zip(places)) {
-        let bar = Frame {
-            left: stretch.left,
-            top: frame.top - 2.0,
-            right: stretch.right,
-            bottom: frame.top,
-        };
-        scene.rect(bar, theme::FAULT_BAR, 1.0);
+    for (number, place) in numbers.iter().zip(places) {
         let spot = (place, frame.top - 4.5);
         scene.text(spot, number, 10.5, theme::SOFT_INK, Anchor::Middle);
     }
@@ -259,6 +265,22 @@ mod tests {
         let boxes = boxes(&lanes);
         assert_eq!(boxes.len(), MOST_LANES + 1);
         assert!(boxes.iter().all(|(_, frame)| frame.top >= 0.0));
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_left_out() {
+        let frame = Frame { left: 0.0, top: 20.0, right: 300.0, bottom: 60.0 };
+        let names = ["a".to_owned(), "b".to_owned()];
+        for (n, numbers) in [(6, 6), (200, 0)] {
+            let windows: Vec<Stretch> = (0..n)
+                .map(|k| stretch(&names[k % 2], k as f64 * 1.4, k as f64 * 1.4 + 1.0))
+                .collect();
+            let mut scene = Scene::new("");
+            draw_numbers(&mut scene, &windows, &names, frame);
+            let boxes = scene.text_boxes();
+            assert_eq!(boxes.len(), numbers);
+            assert!(boxes.iter().all(|(_, one)| one.left >= 0.0 && one.right <= 300.0));
+        }
     }
 
     #[test]

@@ -13,14 +13,15 @@ use crate::scenario::trace;
 use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Level;
 use crate::scenario::written::{
-    Effect as WrittenEffect, Fault, ModelTruth, Study, TaskType as WrittenTaskType,
+    Effect as WrittenEffect, Fault, ModelTruth, Name, Study, TaskType as WrittenTaskType,
     TokenDistribution, Workload,
 };
 use crate::sim::sample::LogNormal;
-use crate::units::{SimDuration, SimTime};
+use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::expectation::Lengths;
 use crate::world::fault::{Effect, FaultSpec, Target};
 use crate::world::limits::Limits;
+use crate::world::random_fault::RandomFaultSpec;
 use crate::world::workload::WorkloadSpec;
 use crate::world::{AccountSpec, ModelSpec, Spread, TaskType, Tokens, WorldSpec};
 
@@ -99,6 +100,14 @@ impl Resolver<'_> {
             .zip(dropped.kept("faults", study.faults.len()))
             .map(|(fault, at)| self.fault(at, fault, (tree, dropped), clock, registry, models))
             .collect();
+        let random_faults: Vec<Option<RandomFaultSpec>> = study
+            .random_faults
+            .iter()
+            .zip(dropped.kept("random_faults", study.random_faults.len()))
+            .map(|(fault, at)| {
+                self.random_fault(at, fault, (tree, dropped), clock, registry, models)
+            })
+            .collect();
         Some(WorldSpec {
             start: clock?.start,
             models: specs,
@@ -117,6 +126,7 @@ impl Resolver<'_> {
             error_time: SimDuration::from_millis_f64(world.error_ms.get()),
             refusal_time: SimDuration::from_millis_f64(world.refusal_ms.get()),
             faults: faults.into_iter().collect::<Option<_>>()?,
+            random_faults: random_faults.into_iter().collect::<Option<_>>()?,
         })
     }
 
@@ -170,10 +180,7 @@ impl Resolver<'_> {
         models: &Models,
     ) -> Option<FaultSpec> {
         let span = |key: &str| tree.span_at(&TreePath::of(&format!("faults[{at}].{key}")));
-        let whole = tree
-            .child("faults")
-            .and_then(|faults| faults.items().get(at))
-            .map_or(Span::default(), |fault| fault.span);
+        let whole = item_span(tree, "faults", at);
         let touched = |key: &str| dropped.touches(&format!("faults[{at}].{key}"));
         // What is left of a part that was wrong says nothing.
         for (missing, key, cure) in [
@@ -199,16 +206,7 @@ impl Resolver<'_> {
             None => Some(SimTime::NEVER),
         };
         let (start, end) = (start?, end?);
-        if let Some(End::At(over)) = clock.map(|clock| clock.end)
-            && start >= over
-        {
-            let message = "the fault starts after the end of the run";
-            self.problems().add(span("start"), message, "start it earlier, or run longer");
-        }
-        if end <= start {
-            let message = "the fault ends before it starts";
-            self.problems().add(span("end"), message, "write an end after its start");
-        }
+        self.fault_times(clock, (start, span("start")), (end, span("end")));
         let effect = effect?;
         let name = written.name.as_ref().map_or(effect.name(), |name| &name.value).to_owned();
         Some(FaultSpec {
@@ -220,6 +218,25 @@ impl Resolver<'_> {
             ramp: written.ramp.map_or(SimDuration::ZERO, |ramp| SimDuration(ramp.nanos())),
             kills_in_flight: written.kills_in_flight,
         })
+    }
+
+    /// Reports a fault that could never come.
+    pub(super) fn fault_times(
+        &mut self,
+        clock: Option<&Clock>,
+        (start, start_span): (SimTime, Span),
+        (end, end_span): (SimTime, Span),
+    ) {
+        if let Some(End::At(over)) = clock.map(|clock| clock.end)
+            && start >= over
+        {
+            let message = "the fault starts after the end of the run";
+            self.problems().add(start_span, message, "start it earlier, or run longer");
+        }
+        if end <= start {
+            let message = "the fault ends before it starts";
+            self.problems().add(end_span, message, "write an end after its start");
+        }
     }
 
     fn target(
@@ -235,19 +252,7 @@ impl Resolver<'_> {
                 Some(Target::Models(models.ids(names, self.problems())))
             }
             (None, Some(provider), None, false) => {
-                let hit: Vec<_> = registry
-                    .ids()
-                    .filter(|m| registry.models[m.index()].provider == provider.value)
-                    .collect();
-                if hit.is_empty() {
-                    let mut known: Vec<&str> =
-                        registry.models.iter().map(|m| m.provider.as_str()).collect();
-                    known.sort_unstable();
-                    known.dedup();
-                    self.problems().add_unknown(provider.span, "provider", &provider.value, known);
-                    return None;
-                }
-                Some(Target::Models(hit))
+                self.of_provider(provider, registry).map(Target::Models)
             }
             (None, None, Some(n), false) => {
                 let n = n.get() as usize;
@@ -265,6 +270,27 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// The models of a provider.
+    pub(super) fn of_provider(
+        &mut self,
+        provider: &Name,
+        registry: &Registry,
+    ) -> Option<Vec<ModelId>> {
+        let hit: Vec<ModelId> = registry
+            .ids()
+            .filter(|m| registry.models[m.index()].provider == provider.value)
+            .collect();
+        if hit.is_empty() {
+            let mut known: Vec<&str> =
+                registry.models.iter().map(|m| m.provider.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            self.problems().add_unknown(provider.span, "provider", &provider.value, known);
+            return None;
+        }
+        Some(hit)
     }
 
     pub(super) fn workload(&mut self, written: &Workload) -> Option<(WorkloadSpec, Lengths)> {
@@ -335,7 +361,17 @@ fn tokens(written: &TokenDistribution, span: Span, problems: &mut Problems) -> T
     }
 }
 
-fn effect(written: &WrittenEffect, span: Span, problems: &mut Problems) -> Option<Effect> {
+/// Where an item of a list is written.
+pub(super) fn item_span(tree: &Node, list: &str, at: usize) -> Span {
+    let item = tree.child(list).and_then(|list| list.items().get(at));
+    item.map_or(Span::default(), |item| item.span)
+}
+
+pub(super) fn effect(
+    written: &WrittenEffect,
+    span: Span,
+    problems: &mut Problems,
+) -> Option<Effect> {
     Some(match written {
         WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
         WrittenEffect::BrownOut { error_rate } => Effect::BrownOut { error_rate: error_rate.get() },

@@ -22,6 +22,8 @@ pub struct Study {
     pub task_types: Vec<TaskType>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
+    /// What goes wrong at random.
+    pub random_faults: Vec<RandomFault>,
 }
 
 /// How tasks arrive.
@@ -160,6 +162,42 @@ pub struct Fault {
     #[schemars(example = &"10min")]
     pub ramp: Option<Duration>,
     /// Whether calls in flight at the start are killed.
+    #[serde(default)]
+    pub kills_in_flight: bool,
+}
+
+/// Something that goes wrong at random. Each seed draws when, the same for all variants: all is well at first, and from
+/// then on calm and fault take turns, both with exponential times.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomFault {
+    /// The name under which the fault is reported. What is drawn follows from it, so faults beside it change nothing.
+    #[schemars(example = &"provider outage")]
+    pub name: Name,
+    /// What the fault does to the models it hits. It cannot use up a quota, which only its own reset would end.
+    pub effect: Effect,
+    /// The models it hits, all at once. Write exactly one of `models`, `provider`, `each_model` and `each_provider`.
+    #[schemars(extend("examples" = [["Groq"]]))]
+    pub models: Option<Vec<Name>>,
+    /// The provider all of whose models it hits at once.
+    pub provider: Option<Name>,
+    /// Whether it hits every model, each independently of the others.
+    pub each_model: Option<bool>,
+    /// Whether it hits every provider, each with all its models at once and independently of the others.
+    pub each_provider: Option<bool>,
+    /// The mean time from the end of one fault to the start of the next. On average the fault lasts for the share
+    /// `mean_duration / (mean_time_between + mean_duration)` of the time.
+    #[schemars(example = &"60h")]
+    pub mean_time_between: Duration,
+    /// The mean time that one fault lasts.
+    #[schemars(example = &"20min")]
+    pub mean_duration: Duration,
+    /// From when on the fault may come: a local time of day on the first day, a local date and time, or a time after
+    /// the start of the run. By default from the start of the run.
+    pub start: Option<FaultTime>,
+    /// Until when it may come, in the same three forms; what still lasts ends then. By default until the end of the run.
+    pub end: Option<FaultTime>,
+    /// Whether calls in flight as it starts are killed.
     #[serde(default)]
     pub kills_in_flight: bool,
 }
