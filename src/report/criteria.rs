@@ -86,6 +86,8 @@ impl Criterion {
 pub(super) struct Answer {
     /// What was measured, with its interval or as an exact count.
     pub(super) measured: String,
+    /// The same as a number, to tell which of several comes closest.
+    pub(super) value: Option<f64>,
     pub(super) verdict: Verdict,
     /// What a reader should know besides; may be empty.
     pub(super) note: String,
@@ -117,14 +119,18 @@ impl<'a> Evidence<'a> {
     /// The answer to a criterion for one variant of one block.
     pub(super) fn answer(&self, criterion: Criterion, block: &str, variant: &str) -> Answer {
         match criterion {
-            Criterion::Allocation => self.exact(measure::ALLOCATED, block, variant, "tasks"),
-            Criterion::Tracking => self.exact(measure::TRACKED, block, variant, "tasks"),
+            Criterion::Allocation => {
+                let shed = "shed: no model was left to call";
+                self.exact(measure::ALLOCATED, block, variant, shed)
+            }
+            Criterion::Tracking => self.exact(measure::TRACKED, block, variant, "without both"),
             Criterion::Monitoring => self.monitoring(block, variant),
             Criterion::Fallback => self.fallback(block, variant),
             Criterion::Learning => self.learning(block, variant),
             Criterion::Availability => self.availability(block, variant),
             Criterion::Documents => Answer {
                 measured: "3 of 3 documents".to_owned(),
+                value: Some(3.0),
                 verdict: Verdict::Met,
                 note: "written with this report".to_owned(),
             },
@@ -149,7 +155,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// A share that is an exact count over all runs.
-    fn exact(&self, measure: Measure, block: &str, variant: &str, what: &str) -> Answer {
+    fn exact(&self, measure: Measure, block: &str, variant: &str, missing: &str) -> Answer {
         let of = |measure| self.by_seed(measure, Window::Run, block, variant);
         let (shares, ended, cut) = (of(measure), of(measure::TASKS), of(measure::INTERRUPTED));
         let (mut n, mut k) = (0.0, 0.0);
@@ -164,10 +170,11 @@ impl<'a> Evidence<'a> {
             _ => Verdict::NotMet,
         };
         let note = match verdict {
-            Verdict::NotMet => format!("{} {what} missing", count(n - k)),
+            Verdict::NotMet => format!("{} {missing}", count(n - k)),
             _ => String::new(),
         };
-        Answer { measured: format!("{} of {} {what}", count(k), count(n)), verdict, note }
+        let measured = format!("{} of {} tasks", count(k), count(n));
+        Answer { measured, value: (n > 0.0).then_some(k / n), verdict, note }
     }
 
     fn monitoring(&self, block: &str, variant: &str) -> Answer {
@@ -186,8 +193,12 @@ impl<'a> Evidence<'a> {
                 count((total - missing) as f64),
                 count(total as f64)
             ),
+            value: None,
             verdict: if missing == 0 { Verdict::Met } else { Verdict::NotMet },
-            note: format!("{expected} local days in each of {n_runs} runs"),
+            note: match expected {
+                1 => format!("one local day in each of {n_runs} runs"),
+                _ => format!("{expected} local days in each of {n_runs} runs"),
+            },
         }
     }
 
@@ -245,12 +256,14 @@ impl<'a> Evidence<'a> {
                 true => "no fault leaves five models without tokens",
                 false => "no task needed another model while it lasted",
             };
-            return Answer { measured: "-".to_owned(), verdict, note: note.to_owned() };
+            let (measured, note) = ("-".to_owned(), note.to_owned());
+            return Answer { measured, value: None, verdict, note };
         }
         let selection = measure::FALLBACK_SELECTION_RATE;
         let entry = self.entries.get(block, variant, "all", window.name(), selection);
         Answer {
             measured: self.shown(measure, window, block, variant),
+            value: judged.measured.map(|e| e.mean),
             verdict,
             note: format!(
                 "the plan's own reading, fallbacks that found a target: {}",
@@ -278,6 +291,7 @@ impl<'a> Evidence<'a> {
         }
         Answer {
             measured: self.shown(measure, Window::Run, block, variant),
+            value: judged.measured.map(|e| e.mean),
             verdict: judged.into(),
             note: format!(
                 "{} of {} days reach 99 % (all seeds); the worst day has {}",
@@ -292,6 +306,7 @@ impl<'a> Evidence<'a> {
         match self.gain(block, variant) {
             Ok(gain) => Answer {
                 measured: signed_percent(&gain.gain),
+                value: Some(gain.gain.mean),
                 verdict: gain.verdict(),
                 note: format!(
                     "there was {} to gain (informed); against the variant's own first day {}",
@@ -301,7 +316,7 @@ impl<'a> Evidence<'a> {
             },
             Err(note) => {
                 let (measured, note) = ("-".to_owned(), note.to_owned());
-                Answer { measured, verdict: Verdict::NotExercised, note }
+                Answer { measured, value: None, verdict: Verdict::NotExercised, note }
             }
         }
     }
