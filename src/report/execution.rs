@@ -122,7 +122,7 @@ fn criteria_table(first: &Answers<'_>, best: Option<&Answers<'_>>) -> TextTable 
     for (at, criterion) in Criterion::ALL.into_iter().enumerate() {
         let mut row = vec![criterion.name().to_owned(), criterion.target().to_owned()];
         for answers in std::iter::once(first).chain(best) {
-            let Answer { measured, verdict, note } = &answers.answers[at];
+            let Answer { measured, verdict, note, .. } = &answers.answers[at];
             let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
             row.extend([format!("{measured}{note}"), verdict.name().to_owned()]);
         }
