@@ -2,6 +2,7 @@
 
 pub mod charts;
 mod curves;
+mod policies;
 mod summary;
 mod table;
 

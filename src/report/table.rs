@@ -17,6 +17,11 @@ impl TextTable {
         self.rows.push(row);
     }
 
+    /// Whether it has no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub(super) fn console(&self) -> String {
         let widths: Vec<usize> = (0..self.header.len())
             .map(|c| self.all().map(|row| row[c].chars().count()).max().unwrap_or(0))

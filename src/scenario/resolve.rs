@@ -3,6 +3,7 @@
 mod daily;
 mod registry;
 mod stack;
+mod trial;
 mod world;
 
 use std::path::Path;
@@ -323,7 +324,8 @@ impl<'a> Resolver<'a> {
             }
         }
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
-        let rule = stack::resolve(&stack, models, partial_counts, reward, self.problems());
+        let problems = self.problems();
+        let rule = stack::resolve(&stack, &merged, models, partial_counts, reward, problems);
         let (rule, selection) = rule?;
         let best_fixed = selection.map(|written| self.selection(&written, &merged, seeds));
         Some(Variant { name: String::new(), stack: Arc::new(rule), best_fixed })

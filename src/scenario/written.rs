@@ -1,6 +1,7 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
 mod daily;
+mod order;
 mod part;
 mod registry;
 mod stack;
@@ -17,11 +18,15 @@ use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
 };
+pub use order::{
+    AbTest, Adaptive, AlwaysOrder, BestFixed, NoKeys, Order, PlainOrder, RouterVariant,
+    Stage4Order, StaticOrder, WeightedOrder,
+};
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
-    Backoff, BestFixed, Breaker, Exponential, Fallback, Order, QuotaLedger, RankedFallback, Retry,
-    RetryCause, RouterVariant, Stack, Stage4Breaker, Stage4Fallback, Stage4Order,
+    Backoff, Breaker, Exponential, Fallback, QuotaLedger, RankedFallback, Retry, RetryCause, Stack,
+    Stage4Breaker, Stage4Fallback,
 };
 pub use study::{Effect, Fault, Study, TaskType, TokenDistribution, Workload};
 pub use world::{Limits, ModelTruth, Spread, World};

@@ -32,6 +32,8 @@ pub enum Purpose {
     Fault = 7,
     /// The draws behind expected rewards (measurement only, never dynamics).
     Expectation = 8,
+    /// The side of an A/B test that a task belongs to.
+    Assignment = 10,
 }
 
 /// All random streams of one cell.
