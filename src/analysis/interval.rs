@@ -20,6 +20,19 @@ pub struct Estimate {
     pub high: f64,
 }
 
+/// The difference of two independent means with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// Mean of the first less mean of the second.
+    pub mean: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
 /// Mean with a two-sided 95 % Student t interval; that of a proportion lies in 0..1. `None` without values.
 #[must_use]
 pub fn mean_over_seeds(values: &[f64], is_proportion: bool) -> Option<Estimate> {
@@ -131,7 +144,13 @@ pub fn t_quantile(p: f64, df: f64) -> f64 {
 
 /// Distribution function of Student's t at `t` >= 0.
 fn t_cdf(t: f64, df: f64) -> f64 {
-    1.0 - 0.5 * beta_cdf(0.5 * df, 0.5, df / (df + t * t))
+    1.0 - 0.5 * t_p_value(t, df)
+}
+
+/// Two-sided p value of Student's t: the probability of at least this distance from 0.
+#[must_use]
+pub fn t_p_value(t: f64, df: f64) -> f64 {
+    beta_cdf(0.5 * df, 0.5, df / (df + t * t))
 }
 
 /// Regularised incomplete beta function by Lentz's continued fraction (Press et al., Numerical Recipes, 2007, 6.4).

@@ -272,8 +272,28 @@ pub const LATENCY_P99: Measure = figure(
 )
 .lower();
 
+/// Rolled back.
+pub const ROLLED_BACK: Measure = share(
+    "rolled_back",
+    "Of a run whose candidate was deployed: 1 if it was rolled back, 0 if not; over seeds, the share of runs.",
+);
+/// Time to the rollback.
+pub const ROLLBACK_TIME: Measure = figure(
+    "rollback_time",
+    "h",
+    "Hours from the candidate's deployment to its rollback; runs without a rollback have none.",
+);
+/// Verdicts for a side of an A/B test, a and b.
+pub const VERDICT: [Measure; 2] = [
+    share(
+        "verdict_a",
+        "Of a run with an A/B test: 1 if its verdict names side a, 0 if side b or undecided; over seeds, the share of runs.",
+    ),
+    share("verdict_b", "As verdict_a, for side b."),
+];
+
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 32] = [
+pub const MEASURES: [Measure; 36] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
@@ -306,6 +326,10 @@ pub const MEASURES: [Measure; 32] = [
     LATENCY_P50,
     LATENCY_P95,
     LATENCY_P99,
+    ROLLED_BACK,
+    ROLLBACK_TIME,
+    VERDICT[0],
+    VERDICT[1],
 ];
 
 /// The measure of that name.

@@ -6,7 +6,8 @@ use crate::analysis::measure::{self, Measure};
 use crate::analysis::work::{WorkMetrics, WorkTracker};
 use crate::calendar::LocalClock;
 use crate::domain::{
-    AttemptRecord, FallbackEvent, FallbackReason, Outcome, Role, StepRecord, TaskRecord,
+    AttemptRecord, FallbackEvent, FallbackReason, Outcome, Policy, PolicyDecision, PolicyEvent,
+    Role, StepRecord, TaskRecord,
 };
 use crate::units::{Level, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
 
@@ -244,6 +245,12 @@ pub struct RunStatistics {
     clock: LocalClock,
     scopes: [[Scope; 5]; 3],
     minutes: [Vec<(u32, u32)>; 3],
+    /// When the candidate on trial was deployed.
+    deployed: Option<SimTime>,
+    /// When it was rolled back.
+    rolled_back: Option<SimTime>,
+    /// What a test of two orders came to.
+    verdict: Option<Option<Policy>>,
     /// Arrivals of tasks in flight whose attempts and fallbacks are to be booked.
     places: Places,
 }
@@ -313,6 +320,9 @@ impl RunStatistics {
             spans,
             scopes: Default::default(),
             minutes: Default::default(),
+            deployed: None,
+            rolled_back: None,
+            verdict: None,
             places: Places::default(),
         }
     }
@@ -375,6 +385,16 @@ impl RunStatistics {
             scope.fallbacks += 1;
             scope.fallbacks_found += u64::from(event.to.is_some());
         });
+    }
+
+    /// Books a decision about an order on trial.
+    pub fn policy_decided(&mut self, event: &PolicyEvent) {
+        match event.decision {
+            PolicyDecision::Deployed => self.deployed = Some(event.at),
+            PolicyDecision::RolledBack => self.rolled_back = Some(event.at),
+            PolicyDecision::Verdict => self.verdict = Some(event.policy),
+            PolicyDecision::Adopted => {}
+        }
     }
 
     /// Books an ended task.
@@ -471,7 +491,30 @@ impl RunStatistics {
                 }
             }
         }
+        values.extend(self.of_trial().into_iter().map(|(measure, value)| Value {
+            measure,
+            level: None,
+            window: Window::Run,
+            value: Some(value),
+        }));
         values
+    }
+
+    /// What came of a trial, if there was one.
+    fn of_trial(&self) -> Vec<(Measure, f64)> {
+        let mut measured = Vec::new();
+        let one = |is_so: bool| if is_so { 1.0 } else { 0.0 };
+        if let Some(deployed) = self.deployed {
+            measured.push((measure::ROLLED_BACK, one(self.rolled_back.is_some())));
+            let lasted = self.rolled_back.map(|at| at.since(deployed).as_secs_f64() / 3600.0);
+            measured.extend(lasted.map(|hours| (measure::ROLLBACK_TIME, hours)));
+        }
+        if let Some(named) = self.verdict {
+            for (measure, side) in measure::VERDICT.into_iter().zip([Policy::A, Policy::B]) {
+                measured.push((measure, one(named == Some(side))));
+            }
+        }
+        measured
     }
 
     fn measured(

@@ -1,6 +1,6 @@
-//! What the stack did or noticed: fallbacks, breakers, allocations, anomalies, health, learning.
+//! What the stack did or noticed: fallbacks, breakers, allocations, anomalies, health, learning, orders on trial.
 
-use super::Outcome;
+use super::{Outcome, PolicyEvent};
 use crate::units::{Level, ModelId, PerLevel, SimTime, TaskId};
 
 /// Something that the stack did or noticed, in order of time.
@@ -22,6 +22,8 @@ pub enum StackEvent {
     Weights(WeightChange),
     /// A reporting period of the learner ended.
     Learning(LearningPeriod),
+    /// Something was decided about an order on trial.
+    Policy(Box<PolicyEvent>),
 }
 
 /// Why a fallback was asked for (stage4.md section 10).

@@ -1,6 +1,7 @@
 //! The field's nouns as plain data: outcomes, requests, responses, sets of models; records of work; the stack's events.
 
 mod event;
+mod policy;
 mod record;
 
 use crate::units::{Level, ModelId, SimDuration, TaskId};
@@ -10,6 +11,7 @@ pub use event::{
     FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, PerformanceClass, Slot,
     StackEvent, WeightChange,
 };
+pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
 pub use record::{AttemptRecord, StepRecord, TaskRecord};
 
 /// How a call, a step or a task ended. Stored by name; the list may grow.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use super::task::{Active, Phase};
 use super::{Cell, Digest, End, Observer, QuotaSample, Sample};
-use crate::domain::{Outcome, StackEvent};
+use crate::domain::{Outcome, PolicyDecision, StackEvent};
 use crate::routing::Stack;
-use crate::routing::order::OrderRule;
 use crate::sim::queue::EventQueue;
 use crate::sim::stream::Streams;
 use crate::units::{ModelId, SimTime};
@@ -52,7 +51,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let streams = Streams::new(seed);
         let providers = Providers::new(Arc::clone(&cell.world), streams);
         let kills = providers.timeline().kills().into();
-        let informed = cell.stack.order == OrderRule::InformedGreedy;
+        let informed = cell.stack.is_informed();
         let expectations = (cell.regret || informed).then(|| {
             Expectations::new(
                 &cell.world,
@@ -290,6 +289,10 @@ impl<'a, O: Observer> Run<'a, O> {
             match &event {
                 StackEvent::Allocated(allocation) => self.note(now, 6, allocation.nth.into()),
                 StackEvent::Weights(change) => self.note(now, 7, change.level as u64),
+                // A verdict alone changes nothing.
+                StackEvent::Policy(event) if event.decision != PolicyDecision::Verdict => {
+                    self.note(now, 8, event.decision as u64);
+                }
                 _ => {}
             }
             self.observer.stack_event(&event);

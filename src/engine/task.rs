@@ -252,6 +252,8 @@ impl<O: Observer> Run<'_, O> {
             cost_usd: active.step_cost_usd,
         };
         self.log_step(now, slot, outcome, served, quality);
+        self.stack.step_ended(now, &self.slots[slot].chain, &account);
+        self.tell(now);
         let active = &mut self.slots[slot];
         active.sums.quality += quality;
         active.sums.efficiency += efficiency(&account);

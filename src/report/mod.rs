@@ -12,6 +12,7 @@ mod frame;
 mod measured;
 mod number;
 mod subject;
+mod policies;
 mod summary;
 mod table;
 

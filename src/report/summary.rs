@@ -8,6 +8,7 @@ use crate::report::CHARTS;
 use crate::report::entries::{Entries, heading, with_interval};
 use crate::report::expectations::Verdicts;
 use crate::report::number::{rounded, signed};
+use crate::report::policies::Policies;
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::manifest::{BlockEntry, Manifest};
@@ -154,6 +155,7 @@ fn seeds_text(manifest: &Manifest) -> String {
 /// If the table `summary` cannot be read.
 pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
+    let policies = Policies::read(folder)?;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
     for block in &manifest.blocks {
@@ -163,6 +165,7 @@ pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, Resu
         };
         put(&mut text, &format!("\n{title}{}\n\n", seeds_text(manifest)));
         put(&mut text, &main_table(&entries, manifest, block, "run").console());
+        put(&mut text, &policies.console(manifest, block));
         for (window, measure, title) in level_views(block) {
             // How often the plan merely named a target is left to the written summary.
             if measure == measure::FALLBACK_SELECTION_RATE {
@@ -219,6 +222,7 @@ pub(super) fn markdown(
     verdicts: &Verdicts<'_>,
 ) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
+    let policies = Policies::read(folder)?;
     let mut text = format!("# {}\n\n**{}**\n\n", manifest.scenario, manifest.question);
     let length = match (manifest.end_s, manifest.end_tasks) {
         (Some(s), _) => format!("{} h", rounded(s / 3600.0, 4)),
@@ -249,6 +253,7 @@ pub(super) fn markdown(
         random_faults(&mut text, block);
         put(&mut text, "\n");
         put(&mut text, &main_table(&entries, manifest, block, "run").markdown());
+        put(&mut text, &policies.markdown(manifest, block));
         for (window, measure, title) in level_views(block) {
             if let Some(table) = level_table(&entries, manifest, block, window, measure) {
                 line(&mut text, format_args!("\n### {title}\n"));

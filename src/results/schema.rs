@@ -2,8 +2,8 @@
 
 use crate::analysis::work::WorkPhase;
 use crate::domain::{
-    AnomalyKind, BreakerState, ChosenBy, FallbackReason, Outcome, PerformanceClass, Priority, Role,
-    Slot,
+    AnomalyKind, BreakerState, ChosenBy, FallbackReason, Outcome, PerformanceClass, PolicyDecision,
+    PolicyReason, Priority, Role, Slot,
 };
 use crate::results::column::{Table, TableDoc, table};
 use crate::units::Level;
@@ -473,6 +473,52 @@ table! {
 }
 
 table! {
+    /// One row per decision about an order on trial. In the columns `a_` and `b_`: baseline and candidate of an adaptive order, or sides a and b of a test.
+    Policies of PolicyRow, "policies" of every run {
+        /// When, in seconds since the scenario's start.
+        at_s: f64,
+        /// deployed, rolled_back, verdict or adopted.
+        decision: PolicyDecision,
+        /// Who serves from now on, or whom the verdict names: baseline, candidate, a or b; null is undecided.
+        policy: Option<&'n str>,
+        /// Deployed: due. Rolled back: success_rate, efficiency or latency, the first that was worse by more than the tolerance. Verdict: significant, not_significant, run_ended or too_few_samples. Adopted: verdict.
+        reason: PolicyReason,
+        /// Measurements of baseline, or samples of a, in its figures; null where there are none.
+        a_n: Option<u64>,
+        /// Share of its steps that were answered.
+        a_success_rate: Option<f64>,
+        /// Mean headline efficiency of a step, 0-100.
+        a_efficiency: Option<f64>,
+        /// Mean time of a step.
+        a_latency_ms: Option<f64>,
+        /// The plan's overall score, 0-1: 0.5 success + 0.25 max(0, 1 - latency / 5 s) + 0.25 min(1, 1000 / tokens).
+        a_overall: Option<f64>,
+        /// The same of candidate, or of b.
+        b_n: Option<u64>,
+        /// Share of its steps that were answered.
+        b_success_rate: Option<f64>,
+        /// Mean headline efficiency of a step.
+        b_efficiency: Option<f64>,
+        /// Mean time of a step.
+        b_latency_ms: Option<f64>,
+        /// The plan's overall score.
+        b_overall: Option<f64>,
+        /// Verdict: mean efficiency of b less that of a, in points; null without a test.
+        difference: Option<f64>,
+        /// Lower end of its interval: 95 % of a Welch test, 1 - alpha of a confidence sequence.
+        low: Option<f64>,
+        /// Upper end of it.
+        high: Option<f64>,
+        /// Two-sided p value of the Welch test; null for a confidence sequence.
+        p_value: Option<f64>,
+        /// Probability that one Welch test of the planned samples (of those taken, where the run ended before) finds the scenario's `effect`.
+        power: Option<f64>,
+        /// The smallest difference that it finds with probability 0.8, as a share of the mean of a.
+        smallest_effect: Option<f64>,
+    }
+}
+
+table! {
     /// One row per local day of a control run: the same stack with learning frozen, or told the expected rewards.
     Controls of ControlRow, "controls" {
         /// Block of the scenario.
@@ -568,7 +614,7 @@ table! {
 }
 
 /// Documentation of every table.
-pub const TABLES: [TableDoc; 20] = [
+pub const TABLES: [TableDoc; 21] = [
     Tasks::DOC,
     Attempts::DOC,
     Fallbacks::DOC,
@@ -585,6 +631,7 @@ pub const TABLES: [TableDoc; 20] = [
     Scores::DOC,
     Learning::DOC,
     Weights::DOC,
+    Policies::DOC,
     Controls::DOC,
     Measures::DOC,
     Summary::DOC,

@@ -13,6 +13,7 @@ pub mod order;
 pub mod reweighting;
 mod recovery;
 mod stack;
+pub mod trial;
 
 use crate::domain::{ChosenBy, FallbackReason, ModelSet, Propensity, Role};
 use crate::reward::Reward;
@@ -25,6 +26,7 @@ use ledger::LedgerRule;
 use monitor::MonitorRule;
 use order::OrderRule;
 use reweighting::Reweighting;
+use trial::TrialRule;
 
 pub use stack::Stack;
 
@@ -33,6 +35,8 @@ pub use stack::Stack;
 pub struct StackRule {
     /// Which model first.
     pub order: OrderRule,
+    /// A second order on trial beside it, if there is one.
+    pub trial: Option<TrialRule>,
     /// The learner takes in results; if not, it stays at its initial beliefs.
     pub learning: bool,
     /// What the learner is fed.
@@ -65,6 +69,15 @@ pub struct StackRule {
     pub allocator: Option<AllocatorRule>,
     /// The monitor's bounds.
     pub monitor: MonitorRule,
+}
+
+impl StackRule {
+    /// Whether an order of it has to be told what to expect.
+    #[must_use]
+    pub fn is_informed(&self) -> bool {
+        let informed = OrderRule::InformedGreedy;
+        self.order == informed || self.trial.as_ref().is_some_and(|t| t.challenger == informed)
+    }
 }
 
 /// A call that the stack wants made.
@@ -100,6 +113,8 @@ pub enum Next {
 /// What the stack remembers of one step in flight.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chain {
+    /// Which order the step began with: 0 is the stack's own, 1 the one on trial.
+    arm: u8,
     tried: ModelSet,
     decisions: u16,
     retries: u16,

@@ -78,7 +78,7 @@ impl Stack {
                 if chain.fallbacks >= *max_fallbacks {
                     return None;
                 }
-                let (eligible, short) = self.eligible(now, all);
+                let (eligible, short) = self.eligible(now, all, chain.arm);
                 let mut left = eligible.minus(chain.tried);
                 while !left.is_empty() {
                     let choice = self.pick(now, request, chain, told, left, short);

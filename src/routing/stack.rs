@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::monitor::{Metric, Monitor};
 use super::order::{Belief, Order, View};
 use super::reweighting::Reweighter;
+use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
 use crate::domain::{
@@ -34,7 +35,9 @@ pub struct Stack {
     pub(super) streams: Streams,
     serving: PerLevel<ModelSet>,
     clock: LocalClock,
-    order: Order,
+    /// The stack's own order, and the one on trial.
+    orders: Vec<Order>,
+    trial: Option<Trial>,
     pub(super) ledger: Ledger,
     pub(super) breakers: Breakers,
     pub(super) scores: Vec<PerLevel<f64>>,
@@ -67,7 +70,11 @@ impl Stack {
             streams,
             serving: Level::ALL.map(|l| registry.serving(l)),
             clock: LocalClock::new(start, zone.clone()),
-            order: Order::new(&rule.order, registry, n_task_types),
+            orders: std::iter::once(&rule.order)
+                .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
+                .map(|order| Order::new(order, registry, n_task_types))
+                .collect(),
+            trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             ledger: Ledger::new(rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, n_models),
             scores: registry.models.iter().map(|m| m.score).collect(),
@@ -108,9 +115,12 @@ impl Stack {
         chain: &mut Chain,
         told: Option<&[f64]>,
     ) -> Next {
+        if let Some(trial) = &self.trial {
+            chain.arm = trial.arm(request.task, &self.streams);
+        }
         let all = self.serving[request.level.index()];
         let candidates = self.candidates(now, request.level);
-        let (eligible, short) = self.eligible(now, candidates);
+        let (eligible, short) = self.eligible(now, candidates, chain.arm);
         let all_short = self.ledger_short(now, all);
         let allocated = self.allocated(request.level).filter(|model| all.contains(*model));
         let favourite = match allocated {
@@ -137,7 +147,7 @@ impl Stack {
         };
         match choice {
             Some(choice) => {
-                let mut call = self.chosen(now, choice, Role::First);
+                let mut call = self.chosen(now, choice, Role::First, chain.arm);
                 if allocated == Some(call.model) && !skipped {
                     call.chosen_by = ChosenBy::Allocation;
                 }
@@ -175,7 +185,7 @@ impl Stack {
         told: Option<&[f64]>,
     ) -> (Option<f64>, Next) {
         let served = self.served(response.outcome);
-        let fed = self.learn(now, request, call, response, served);
+        let fed = self.learn(now, request, call, response, served, chain.arm);
         self.watch(now, request, call, response, served);
         self.ledger.charge(now, call.model, response.tokens());
         self.breakers.record(now, call.model, served, &mut self.log);
@@ -229,11 +239,11 @@ impl Stack {
             }),
             RetryTarget::Another => {
                 let all = self.candidates(now, request.level);
-                let (eligible, short) = self.eligible(now, all);
+                let (eligible, short) = self.eligible(now, all, chain.arm);
                 let fresh = eligible.minus(chain.tried);
                 let among = if fresh.is_empty() { eligible } else { fresh };
                 let choice = self.pick(now, request, chain, told, among, short);
-                choice.map(|choice| self.chosen(now, choice, Role::Retry))
+                choice.map(|choice| self.chosen(now, choice, Role::Retry, chain.arm))
             }
         };
         match call {
@@ -267,10 +277,16 @@ impl Stack {
         }
     }
 
-    /// Of `all`, those that the order may pick, and those short of tokens.
-    pub(super) fn eligible(&mut self, now: SimTime, all: ModelSet) -> (ModelSet, ModelSet) {
+    /// Of `all`, those that the order `arm` may pick, and those short of tokens.
+    pub(super) fn eligible(
+        &mut self,
+        now: SimTime,
+        all: ModelSet,
+        arm: u8,
+    ) -> (ModelSet, ModelSet) {
         let short = self.ledger_short(now, all);
-        let mut eligible = if self.order.keeps_short() { all } else { all.minus(short) };
+        let keeps_short = self.orders[usize::from(arm)].keeps_short();
+        let mut eligible = if keeps_short { all } else { all.minus(short) };
         if self.rule.order_sees_breaker {
             eligible = eligible.minus(self.breakers.refusing(now));
         }
@@ -288,16 +304,18 @@ impl Stack {
     ) -> Option<Choice> {
         let nth = u32::from(chain.decisions);
         chain.decisions += 1;
-        // The key's model field tells the choices of one task apart from its calls' streams by purpose already.
+        // Choices are told apart from calls by their purpose, so the key's model field is free for the order: two equal
+        // ones on trial draw differently.
         let mut stream = self.streams.call(
             Purpose::Choice,
             request.task,
-            ModelId(0),
+            ModelId(chain.arm.into()),
             usize::from(request.step),
             nth,
         );
         let context = Context { level: request.level, hour: self.hour(now), short };
-        self.order.pick(&View { request, context, told }, among, &mut stream)
+        let order = &mut self.orders[usize::from(chain.arm)];
+        order.pick(&View { request, context, told }, among, &mut stream)
     }
 
     /// Nobody is left to choose: the last resort, if there is one and its key is not known to be dead.
@@ -336,11 +354,11 @@ impl Stack {
     }
 
     /// The call that a choice of the order means.
-    fn chosen(&mut self, now: SimTime, choice: Choice, role: Role) -> Call {
+    fn chosen(&mut self, now: SimTime, choice: Choice, role: Role, arm: u8) -> Call {
         Call {
             model: choice.model,
             role,
-            chosen_by: self.order.chosen_by(),
+            chosen_by: self.orders[usize::from(arm)].chosen_by(),
             propensity: choice.propensity,
             explored: choice.explored,
             fallback_reason: None,
@@ -398,7 +416,13 @@ impl Stack {
         }
     }
 
-    /// Feeds the learner with one call; refusals only where the rule says so.
+    /// The order whose beliefs are shown and whose learning is metered.
+    fn in_service(&self) -> &Order {
+        let arm = self.trial.as_ref().map_or(0, Trial::in_service);
+        &self.orders[usize::from(arm)]
+    }
+
+    /// Feeds the learner of the order `arm` with one call; refusals only where the rule says so.
     fn learn(
         &mut self,
         now: SimTime,
@@ -406,6 +430,7 @@ impl Stack {
         call: &Call,
         response: &Response,
         served: bool,
+        arm: u8,
     ) -> Option<f64> {
         if !self.rule.learning {
             return None;
@@ -439,22 +464,44 @@ impl Stack {
             reward,
             propensity,
         };
-        if call.chosen_by == ChosenBy::Learner {
+        let view = View { request, context, told: None };
+        let (is_metered, shadow) = match &self.trial {
+            None => (true, None),
+            Some(trial) => (arm == trial.in_service(), trial.shadow_of(arm)),
+        };
+        if is_metered && call.chosen_by == ChosenBy::Learner {
             self.meter.chose(call.explored);
         }
-        let view = View { request, context, told: None };
-        if let Some(change) = self.order.learn(&view, &feedback) {
+        if let Some(change) = self.orders[usize::from(arm)].learn(&view, &feedback)
+            && is_metered
+        {
             self.meter.learned(now, reward, change);
+        }
+        if let Some(shadow) = shadow {
+            // Another order chose, so the probability is not that of this one.
+            let feedback = Feedback { propensity: Propensity::Unknown, ..feedback };
+            self.orders[usize::from(shadow)].learn(&view, &feedback);
         }
         Some(reward)
     }
 
-    /// When something of the stack's own is due next: an allocation, a change of weights, a local midnight.
+    /// A step that was not cut off by the end of the run has ended.
+    #[inline]
+    pub fn step_ended(&mut self, now: SimTime, chain: &Chain, step: &Account) {
+        if let Some(trial) = &mut self.trial {
+            let log = &mut self.log;
+            let tell = |event| log.push(StackEvent::Policy(Box::new(event)));
+            trial.step_ended(now, chain.arm, step, tell);
+        }
+    }
+
+    /// When something of the stack's own is due next: an allocation, a change of weights, a deployment, a local midnight.
     #[inline]
     #[must_use]
     pub fn due(&self) -> SimTime {
         let allocation = self.allocator.as_ref().map_or(SimTime::NEVER, |(_, times)| times.next());
-        allocation.min(self.reweighter.due()).min(self.midnight.next())
+        let trial = self.trial.as_ref().map_or(SimTime::NEVER, Trial::due);
+        allocation.min(self.reweighter.due()).min(trial).min(self.midnight.next())
     }
 
     /// Does what is due at `now`, which is what [`Stack::due`] said.
@@ -472,6 +519,10 @@ impl Stack {
         while self.allocator.as_ref().is_some_and(|(_, times)| times.next() <= now) {
             self.allocate(now);
         }
+        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.due() <= now) {
+            let event = trial.advance(now);
+            self.log.extend(event.map(|event| StackEvent::Policy(Box::new(event))));
+        }
     }
 
     /// The run ends: whatever lasts until then is told.
@@ -481,6 +532,8 @@ impl Stack {
         if let Some((allocator, _)) = &mut self.allocator {
             self.log.extend(allocator.end(now).map(StackEvent::AllocationEnded));
         }
+        let verdict = self.trial.as_mut().and_then(|trial| trial.close(now));
+        self.log.extend(verdict.map(|event| StackEvent::Policy(Box::new(event))));
     }
 
     fn end_day(&mut self, now: SimTime) {
@@ -490,7 +543,7 @@ impl Stack {
     }
 
     fn end_period(&mut self, now: SimTime) {
-        if let Some(scale) = self.order.belief_scale() {
+        if let Some(scale) = self.in_service().belief_scale() {
             let beliefs: Vec<f64> = self.beliefs().iter().map(|belief| belief.value).collect();
             let period = self.meter.end_period(now, scale.name(), &beliefs);
             self.log.push(StackEvent::Learning(period));
@@ -505,9 +558,10 @@ impl Stack {
             .iter()
             .map(|&level| {
                 let context = Context { level, hour: hour as u8, short: ModelSet::EMPTY };
-                let beliefs = self.order.level_beliefs(&context, self.scores.len());
+                let order = self.in_service();
+                let beliefs = order.level_beliefs(&context, self.scores.len());
                 let declared = self.scores.iter().map(|score| score[level.index()]);
-                let scores = match self.order.belief_scale() == Some(BeliefScale::Score) {
+                let scores = match order.belief_scale() == Some(BeliefScale::Score) {
                     true => declared.zip(&beliefs).map(|(d, b)| b.unwrap_or(d)).collect(),
                     false => declared.collect(),
                 };
@@ -525,9 +579,9 @@ impl Stack {
         self.log.push(StackEvent::Allocated(allocator.allocate(&due, &views)));
     }
 
-    /// All that the learner believes now, context by context.
+    /// All that the learner in service believes now, context by context.
     #[must_use]
     pub fn beliefs(&self) -> Vec<Belief> {
-        self.order.beliefs(self.scores.len())
+        self.in_service().beliefs(self.scores.len())
     }
 }

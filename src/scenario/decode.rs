@@ -149,7 +149,8 @@ impl Teller<'_> {
             What::UnknownKind { known } => {
                 let parent = self.written(&self.path.0[..self.path.0.len() - 1]);
                 let message = format!("unknown kind {} of {}", ticked(key), ticked(&parent));
-                let cure = self.home_of(key).unwrap_or_else(|| name_cure(key, known));
+                let cure = self.home_of(key).or_else(|| self.outer_kind(key, known));
+                let cure = cure.unwrap_or_else(|| name_cure(key, known));
                 problems.add(self.key_span(), message, cure);
             }
             What::SecondKind { first } => {
@@ -300,6 +301,15 @@ impl Teller<'_> {
             }
             _ => format!("write {words}"),
         }
+    }
+
+    /// For a kind that only a choice further out may be.
+    fn outer_kind(&self, key: &str, known: &[&str]) -> Option<String> {
+        let parent = self.path.0.len() - 1;
+        let allows = |shape: &Shape| shape.kinds().iter().any(|kind| kind.name == key);
+        let outer = (0..parent).find(|n| self.shape.at(&self.path.0[..*n]).is_some_and(allows))?;
+        let outer = ticked(&self.written(&self.path.0[..outer]));
+        Some(format!("only {outer} itself can be {}: write {}", ticked(key), one_of(known)))
     }
 
     /// For a key that belongs into a kind but was written where the kind's name is expected.

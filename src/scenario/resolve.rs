@@ -5,6 +5,7 @@ mod expect;
 mod random_fault;
 mod registry;
 mod stack;
+mod trial;
 mod world;
 
 use std::path::Path;
@@ -367,7 +368,8 @@ impl<'a> Resolver<'a> {
             }
         }
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
-        let rule = stack::resolve(&stack, models, partial_counts, reward, self.problems());
+        let problems = self.problems();
+        let rule = stack::resolve(&stack, &merged, models, partial_counts, reward, problems);
         let (rule, selection) = rule?;
         let span = merged.span_at(&TreePath::of("order.best_fixed"));
         let best_fixed = selection.map(|written| self.selection(&written, span, seeds));

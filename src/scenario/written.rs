@@ -2,6 +2,7 @@
 
 mod daily;
 mod expect;
+mod order;
 mod part;
 mod registry;
 mod stack;
@@ -19,11 +20,15 @@ pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
 };
 pub use expect::Expect;
+pub use order::{
+    AbTest, Adaptive, AlwaysOrder, BestFixed, NoKeys, Order, PlainOrder, RouterVariant,
+    Stage4Order, StaticOrder, WeightedOrder,
+};
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
-    Backoff, BestFixed, Breaker, Exponential, Fallback, Order, QuotaLedger, RankedFallback, Retry,
-    RetryCause, RouterVariant, Stack, Stage4Breaker, Stage4Fallback, Stage4Order,
+    Backoff, Breaker, Exponential, Fallback, QuotaLedger, RankedFallback, Retry, RetryCause, Stack,
+    Stage4Breaker, Stage4Fallback,
 };
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution, Workload};
 pub use world::{Limits, ModelTruth, Spread, World};

@@ -34,8 +34,10 @@ pub enum Purpose {
     Expectation = 8,
     /// When faults come that come at random.
     RandomFault = 9,
+    /// The side of an A/B test that a task belongs to.
+    Assignment = 10,
     /// Which seeds a bootstrap resample takes (measurement only).
-    Resample = 10,
+    Resample = 11,
 }
 
 /// All random streams of one cell.

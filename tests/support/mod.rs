@@ -69,6 +69,7 @@ impl Draft {
             cut: false,
             stack: StackRule {
                 order: OrderRule::Static(vec![ModelId(0)]),
+                trial: None,
                 learning: true,
                 reweighting: Reweighting::Fixed,
                 reward: Reward::Efficiency,

@@ -1,10 +1,12 @@
 //! What the stack did or noticed, as rows.
 
 use super::{Recorder, RowSink, pass_on};
-use crate::domain::{Allocation, AllocationUse, Anomaly, Health, LearningPeriod, StackEvent};
+use crate::domain::{
+    Allocation, AllocationUse, Anomaly, Health, LearningPeriod, Policy, PolicyEvent, StackEvent,
+};
 use crate::results::schema::{
     AllocationRow, AnomalyRow, BreakerRow, BudgetRow, FallbackRow, LearningRow, MonitorRow,
-    ScoreRow, WeightRow,
+    PolicyRow, ScoreRow, WeightRow,
 };
 use crate::routing::order::Belief;
 use crate::units::{Level, ModelId, SimTime};
@@ -50,6 +52,10 @@ impl<S: RowSink> Recorder<'_, S> {
                 self.waiting.weights.push(WeightRow { at_s, level, speed, efficiency, cost });
             }
             StackEvent::Learning(period) => self.book_period(period),
+            StackEvent::Policy(event) => {
+                self.statistics.policy_decided(event);
+                self.book_policy(event);
+            }
         }
     }
 
@@ -149,6 +155,32 @@ impl<S: RowSink> Recorder<'_, S> {
             converged_at_s: period.converged.map(|(_, at)| at.as_secs_f64()),
             belief_mean: period.belief_mean,
             belief_sd: period.belief_sd,
+        });
+    }
+
+    fn book_policy(&mut self, event: &PolicyEvent) {
+        let ([a, b], test) = (event.figures, event.test);
+        self.waiting.policies.push(PolicyRow {
+            at_s: event.at.as_secs_f64(),
+            decision: event.decision,
+            policy: event.policy.map(Policy::name),
+            reason: event.reason,
+            a_n: a.map(|a| a.n),
+            a_success_rate: a.map(|a| a.success_rate),
+            a_efficiency: a.map(|a| a.efficiency),
+            a_latency_ms: a.map(|a| a.latency_ms),
+            a_overall: a.map(|a| a.overall()),
+            b_n: b.map(|b| b.n),
+            b_success_rate: b.map(|b| b.success_rate),
+            b_efficiency: b.map(|b| b.efficiency),
+            b_latency_ms: b.map(|b| b.latency_ms),
+            b_overall: b.map(|b| b.overall()),
+            difference: test.map(|test| test.difference),
+            low: test.map(|test| test.low),
+            high: test.map(|test| test.high),
+            p_value: test.and_then(|test| test.p_value),
+            power: test.and_then(|test| test.power),
+            smallest_effect: test.and_then(|test| test.smallest_effect),
         });
     }
 

@@ -12,7 +12,7 @@ use crate::engine::{Observer, QuotaSample, Sample};
 use crate::results::column::{Run, Table};
 use crate::results::schema::{
     Allocations, Anomalies, AttemptRow, Attempts, Breaker, Budgets, Fallbacks, Learning, Monitor,
-    Scores, TaskRow, Tasks, Weights, WorkLog,
+    Policies, Scores, TaskRow, Tasks, Weights, WorkLog,
 };
 use crate::units::{ModelId, SimTime, TaskId};
 
@@ -103,6 +103,7 @@ struct Waiting<'n> {
     scores: Scores<'n>,
     learning: Learning<'n>,
     weights: Weights<'n>,
+    policies: Policies<'n>,
 }
 
 impl<'n> Waiting<'n> {
@@ -120,6 +121,7 @@ impl<'n> Waiting<'n> {
             scores: Scores::of(run),
             learning: Learning::of(run),
             weights: Weights::of(run),
+            policies: Policies::of(run),
         }
     }
 }
@@ -211,6 +213,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         self.sink.take(&waiting.scores);
         self.sink.take(&waiting.learning);
         self.sink.take(&waiting.weights);
+        self.sink.take(&waiting.policies);
         self.sink.take(&self.curves());
         self.sink.take(&self.model_curves());
         self.sink.take(&self.days());

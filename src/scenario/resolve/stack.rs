@@ -1,6 +1,6 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, daily};
+use super::{Models, Resolver, daily, trial};
 use crate::domain::Outcome;
 use crate::learners::{LearnerConfig, stage4_executor_rule, stage4_router_rule};
 use crate::reward::Reward;
@@ -9,14 +9,15 @@ use crate::routing::breaker::{BreakerRule, Stage4Rule};
 use crate::routing::fallback::{Backoff, FallbackPlan, RetryPlan};
 use crate::routing::ledger::LedgerRule;
 use crate::routing::order::OrderRule;
+use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
 use crate::scenario::shipped::{PRESETS, names_of, text_of};
 use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Value};
 use crate::scenario::values::Seeds;
 use crate::scenario::written::{
-    Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, Retry, RetryCause, RouterVariant,
-    Stack,
+    Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, PlainOrder, Retry, RetryCause,
+    RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration};
 
@@ -44,15 +45,16 @@ impl Resolver<'_> {
 /// Longer than any run waits for an answer; beyond it virtual time could overflow.
 const LONGEST_TIMEOUT: SimDuration = SimDuration(365 * 86_400 * NANOS_PER_SECOND);
 
-/// Resolves a stack; the seeds are those on which a best fixed model is still to be chosen.
+/// Resolves a stack, which was read from `tree`; the seeds are those on which a best fixed model is still to be chosen.
 pub(super) fn resolve(
     written: &Stack,
+    tree: &Node,
     models: &Models,
     partial_counts: bool,
     reward: Option<Reward>,
     problems: &mut Problems,
 ) -> Option<(StackRule, Option<Seeds>)> {
-    let order = written.order.as_ref().map(|order| order_rule(order, written, models, problems));
+    let order = written.order.as_ref().map(|order| orders(order, written, tree, models, problems));
     if written.call_timeout.nanos() > LONGEST_TIMEOUT.0 {
         let cure = "write at most \"365d\"";
         problems.add_of_file("a `call_timeout` is longer than a year", cure);
@@ -62,10 +64,11 @@ pub(super) fn resolve(
     let allocator = daily::allocator(written.allocation.as_ref(), models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
     let reweighting = daily::reweighting(written, reward, problems);
-    let (order, selection) = order??;
+    let Orders { order, trial, selection } = order??;
     Some((
         StackRule {
             order,
+            trial,
             learning: written.learning,
             reward,
             reweighting,
@@ -101,19 +104,51 @@ fn small(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn order_rule(
+/// The orders of a stack.
+struct Orders {
+    order: OrderRule,
+    trial: Option<TrialRule>,
+    selection: Option<Seeds>,
+}
+
+fn orders(
     written: &Order,
+    stack: &Stack,
+    tree: &Node,
+    models: &Models,
+    problems: &mut Problems,
+) -> Option<Orders> {
+    let (own, other, kind) = match written {
+        Order::Adaptive(own) => (&own.baseline, &own.candidate, trial::adaptive(own)),
+        Order::AbTest(own) => (&own.a, &own.b, trial::ab_test(own, tree, problems)),
+        Order::BestFixed(best) => {
+            let selection = Some(best.selection_seeds.clone());
+            return Some(Orders { order: OrderRule::Static(Vec::new()), trial: None, selection });
+        }
+        plain => {
+            let order = order_rule(&plain.plain()?, stack, models, problems)?;
+            return Some(Orders { order, trial: None, selection: None });
+        }
+    };
+    let order = order_rule(own, stack, models, problems);
+    let challenger = order_rule(other, stack, models, problems);
+    let trial = Some(TrialRule { challenger: challenger?, kind });
+    Some(Orders { order: order?, trial, selection: None })
+}
+
+fn order_rule(
+    written: &PlainOrder,
     stack: &Stack,
     models: &Models,
     problems: &mut Problems,
-) -> Option<(OrderRule, Option<Seeds>)> {
+) -> Option<OrderRule> {
     let learner = |config: LearnerConfig, keeps_short| OrderRule::Learner {
         config,
         scope: stack.learner_scope,
         keeps_short,
     };
     let rule = match written {
-        Order::Stage4(stage4) => match stage4.variant {
+        PlainOrder::Stage4(stage4) => match stage4.variant {
             RouterVariant::Router => {
                 learner(LearnerConfig::Stage4RouterRule(stage4_router_rule::Config {}), false)
             }
@@ -121,11 +156,11 @@ fn order_rule(
                 learner(LearnerConfig::Stage4ExecutorRule(stage4_executor_rule::Config {}), true)
             }
         },
-        Order::StaticOrder { models: names } => OrderRule::Static(models.ids(names, problems)),
-        Order::Always { model } => OrderRule::Static(vec![models.id(model, problems)?]),
-        Order::Random {} => OrderRule::Random,
-        Order::RoundRobin {} => OrderRule::RoundRobin,
-        Order::Weighted { weights } => {
+        PlainOrder::StaticOrder(list) => OrderRule::Static(models.ids(&list.models, problems)),
+        PlainOrder::Always(one) => OrderRule::Static(vec![models.id(&one.model, problems)?]),
+        PlainOrder::Random(_) => OrderRule::Random,
+        PlainOrder::RoundRobin(_) => OrderRule::RoundRobin,
+        PlainOrder::Weighted(WeightedOrder { weights }) => {
             let mut all = vec![0.0; models.names.len()];
             for (name, weight) in &weights.entries {
                 if let Some(id) = models.id(name, problems) {
@@ -139,15 +174,12 @@ fn order_rule(
             }
             OrderRule::Weighted(all)
         }
-        Order::Cheapest {} => OrderRule::Cheapest,
-        Order::Fastest {} => OrderRule::Fastest,
-        Order::Learner(config) => learner(config.clone(), false),
-        Order::InformedGreedy {} => OrderRule::InformedGreedy,
-        Order::BestFixed(best) => {
-            return Some((OrderRule::Static(Vec::new()), Some(best.selection_seeds.clone())));
-        }
+        PlainOrder::Cheapest(_) => OrderRule::Cheapest,
+        PlainOrder::Fastest(_) => OrderRule::Fastest,
+        PlainOrder::Learner(config) => learner(config.clone(), false),
+        PlainOrder::InformedGreedy(_) => OrderRule::InformedGreedy,
     };
-    Some((rule, None))
+    Some(rule)
 }
 
 fn fallback(written: Option<&Fallback>, models: &Models, problems: &mut Problems) -> FallbackPlan {

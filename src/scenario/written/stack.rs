@@ -3,13 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Allocation, Monitor, Name, Reward, Reweighting};
-use crate::learners::LearnerConfig;
+use super::{Allocation, Monitor, Name, Order, Reward, Reweighting};
 use crate::routing::fallback::RetryTarget;
 use crate::routing::order::LearnerScope;
-use crate::scenario::values::{
-    Count, Duration, Finite, Fraction, Named, NonNegative, Positive, Seeds, Share, Whole,
-};
+use crate::scenario::values::{Count, Duration, Finite, Fraction, Positive, Share, Whole};
 
 /// A routing stack.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -79,80 +76,6 @@ impl Default for Stack {
             allocation: None,
             monitor: Monitor::default(),
         }
-    }
-}
-
-/// Which of the eligible models is called first.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Order {
-    /// The Stage 4 plan's router: the largest score of the level, moved by the plan's score rule after every result.
-    Stage4(Stage4Order),
-    /// The first eligible model of a list; others are never picked.
-    StaticOrder {
-        /// The models, the first choice first.
-        #[schemars(extend("examples" = [["Groq", "Gemini"]]))]
-        models: Vec<Name>,
-    },
-    /// One model first, always; what follows if it fails is up to retries and fallback.
-    Always {
-        /// The model.
-        #[schemars(example = &"Groq")]
-        model: Name,
-    },
-    /// A uniformly random eligible model.
-    Random {},
-    /// Each eligible model in its turn.
-    RoundRobin {},
-    /// A random eligible model, in proportion to its weight.
-    Weighted {
-        /// The weights of the models, by name. A model that is not named is not used.
-        #[schemars(extend("examples" = [{ "Groq": 3, "Gemini": 1 }]))]
-        weights: Named<NonNegative>,
-    },
-    /// The model with the lowest declared price of the request (300 output tokens assumed).
-    Cheapest {},
-    /// The model with the lowest declared response time at the level.
-    Fastest {},
-    /// The model that a learner chooses among the eligible ones.
-    Learner(LearnerConfig),
-    /// A reference, not a router: told the true expected reward of every model in the present state, it takes the largest. It can be beaten, since it spends scarce quota on tasks that did not need it.
-    InformedGreedy {},
-    /// A reference: `always` with the model whose mean reward is highest on the selection seeds.
-    BestFixed(BestFixed),
-}
-
-/// The Stage 4 plan's router.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Stage4Order {
-    /// Router: a model short of tokens is left out, and the router rule moves the scores. Executor: its score counts 0.3, and the executor rule moves the scores.
-    pub variant: RouterVariant,
-}
-
-/// A part of Stage 4 that sets an order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RouterVariant {
-    /// The router.
-    #[default]
-    Router,
-    /// The executor.
-    Executor,
-}
-
-/// The best fixed model.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct BestFixed {
-    /// The seeds on which the model is chosen, which must not be those of the study.
-    pub selection_seeds: Seeds,
-}
-
-impl Default for BestFixed {
-    fn default() -> Self {
-        let selection_seeds = "100001..100020".parse();
-        Self { selection_seeds: selection_seeds.expect("the constant is a range of seeds") }
     }
 }
 

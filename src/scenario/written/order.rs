@@ -1,0 +1,234 @@
+//! Router orders: which of the eligible models is called first, and trials of one order against another.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Name;
+use crate::learners::LearnerConfig;
+use crate::routing::trial::{Then, Watch};
+use crate::scenario::values::{
+    Count, Duration, Fraction, Named, NonNegative, Positive, Seeds, Share,
+};
+
+/// Declares the plain orders once: they may be written as an order, and within one that holds others.
+macro_rules! orders {
+    ($($(#[doc = $about:literal])+ $kind:ident($keys:ty),)+) => {
+        /// Which of the eligible models is called first.
+        #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        pub enum Order {
+            $($(#[doc = $about])+ $kind($keys),)+
+            /// A reference: `always` with the model whose mean reward is highest on the selection seeds.
+            BestFixed(BestFixed),
+            /// The Stage 4 plan's adaptive system: a candidate is deployed beside a baseline, watched, and rolled back if it does worse than the baseline did. After a rollback it is not deployed again.
+            Adaptive(Box<Adaptive>),
+            /// An A/B test of two orders: each task belongs to one side, and a test of the efficiency of their steps gives a verdict. The tests take samples as independent; those of a learner are not, since what it finds out early lasts.
+            AbTest(Box<AbTest>),
+        }
+
+        /// Which of the eligible models an order on trial calls first.
+        #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        pub enum PlainOrder {
+            $($(#[doc = $about])+ $kind($keys),)+
+        }
+
+        impl Order {
+            /// The order without what only a stack's own may be; `None` for those kinds.
+            #[must_use]
+            pub fn plain(&self) -> Option<PlainOrder> {
+                match self {
+                    $(Self::$kind(keys) => Some(PlainOrder::$kind(keys.clone())),)+
+                    Self::BestFixed(_) | Self::Adaptive(_) | Self::AbTest(_) => None,
+                }
+            }
+        }
+    };
+}
+
+orders! {
+    /// The Stage 4 plan's router: the largest score of the level, moved by the plan's score rule after every result.
+    Stage4(Stage4Order),
+    /// The first eligible model of a list; others are never picked.
+    StaticOrder(StaticOrder),
+    /// One model first, always; what follows if it fails is up to retries and fallback.
+    Always(AlwaysOrder),
+    /// A uniformly random eligible model.
+    Random(NoKeys),
+    /// Each eligible model in its turn.
+    RoundRobin(NoKeys),
+    /// A random eligible model, in proportion to its weight.
+    Weighted(WeightedOrder),
+    /// The model with the lowest declared price of the request (300 output tokens assumed).
+    Cheapest(NoKeys),
+    /// The model with the lowest declared response time at the level.
+    Fastest(NoKeys),
+    /// The model that a learner chooses among the eligible ones.
+    Learner(LearnerConfig),
+    /// A reference, not a router: told the true expected reward of every model in the present state, it takes the largest. It can be beaten, since it spends scarce quota on tasks that did not need it.
+    InformedGreedy(NoKeys),
+}
+
+/// An order without keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoKeys {}
+
+/// The Stage 4 plan's router.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stage4Order {
+    /// Router: a model short of tokens is left out, and the router rule moves the scores. Executor: its score counts 0.3, and the executor rule moves the scores.
+    pub variant: RouterVariant,
+}
+
+/// A part of Stage 4 that sets an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RouterVariant {
+    /// The router.
+    #[default]
+    Router,
+    /// The executor.
+    Executor,
+}
+
+/// A list of models.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaticOrder {
+    /// The models, the first choice first.
+    #[schemars(extend("examples" = [["Groq", "Gemini"]]))]
+    pub models: Vec<Name>,
+}
+
+/// One model.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlwaysOrder {
+    /// The model.
+    #[schemars(example = &"Groq")]
+    pub model: Name,
+}
+
+/// Models with weights.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedOrder {
+    /// The weights of the models, by name. A model that is not named is not used.
+    #[schemars(extend("examples" = [{ "Groq": 3, "Gemini": 1 }]))]
+    pub weights: Named<NonNegative>,
+}
+
+/// The best fixed model.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BestFixed {
+    /// The seeds on which the model is chosen, which must not be those of the study.
+    pub selection_seeds: Seeds,
+}
+
+impl Default for BestFixed {
+    fn default() -> Self {
+        let selection_seeds = "100001..100020".parse();
+        Self { selection_seeds: selection_seeds.expect("the constant is a range of seeds") }
+    }
+}
+
+/// A candidate that is deployed beside a baseline, watched and perhaps rolled back.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Adaptive {
+    /// The order that serves until the deployment and after a rollback; it keeps what it has learned.
+    pub baseline: PlainOrder,
+    /// The order on trial.
+    pub candidate: PlainOrder,
+    /// The time after the start at which the candidate is deployed. If the baseline does not have `baseline_window` measurements by then, it is deployed as soon as there are as many.
+    #[serde(default = "two_days")]
+    pub deploy_after: Duration,
+    /// How many of the candidate's last measurements are watched; a rollback needs as many.
+    #[serde(default = "ten")]
+    pub watch: Count,
+    /// How many of the baseline's last measurements before the deployment are its figures, by default as many as are watched.
+    pub baseline_window: Option<Count>,
+    /// How many ended steps one measurement is the mean of.
+    #[serde(default = "one")]
+    pub calls_per_measurement: Count,
+    /// The share of the baseline's figure by which success rate or efficiency may fall, or latency rise, without a rollback.
+    #[serde(default = "five_percent")]
+    pub tolerance: NonNegative,
+    /// Whether the candidate learns from the baseline's results until it is deployed.
+    #[serde(default = "yes")]
+    pub shadow_learning: bool,
+}
+
+fn two_days() -> Duration {
+    Duration::from_millis(172_800_000)
+}
+
+fn ten() -> Count {
+    Count::of(10)
+}
+
+fn one() -> Count {
+    Count::of(1)
+}
+
+fn five_percent() -> NonNegative {
+    NonNegative::of(0.05)
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A test of two orders; the sample is the efficiency of a step, fallbacks and retries included.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbTest {
+    /// One side.
+    pub a: PlainOrder,
+    /// The other side.
+    pub b: PlainOrder,
+    /// The probability that a task belongs to side b.
+    #[serde(default = "half")]
+    pub share_b: Fraction,
+    /// There is no verdict before both sides have as many samples.
+    #[serde(default = "thirty")]
+    pub min_samples: Count,
+    /// The test is over when both sides have as many samples.
+    #[serde(default = "two_hundred")]
+    pub samples: Count,
+    /// The probability of a verdict for either side where both are equal, if the test keeps what it promises.
+    #[serde(default = "one_in_twenty")]
+    pub alpha: Share,
+    /// When and how the samples are looked at. Fixed: by one Welch test of all samples. Continuous Welch: by a Welch test after every sample from `min_samples` on until one is significant, a common mistake that is here to show what it costs. Sequential: by a confidence sequence, which may be looked at after every sample.
+    #[serde(default)]
+    pub watch: Watch,
+    /// The difference for which the power of the test is told, as a share of the mean of side a.
+    #[serde(default = "effect")]
+    pub effect: Positive,
+    /// What follows from a verdict for one side. Keep split: nothing. Adopt winner: it takes over all steps that begin from then on.
+    #[serde(default)]
+    pub then: Then,
+}
+
+fn half() -> Fraction {
+    Fraction::of(0.5)
+}
+
+fn thirty() -> Count {
+    Count::of(30)
+}
+
+fn two_hundred() -> Count {
+    Count::of(200)
+}
+
+fn one_in_twenty() -> Share {
+    Share::of(0.05)
+}
+
+fn effect() -> Positive {
+    Positive::of(0.05)
+}
