@@ -323,7 +323,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
-        let rule = stack::resolve(&stack, models, partial_counts, reward, self.problems());
+        let rule = stack::resolve(&stack, &merged, models, partial_counts, reward, self.problems());
         let (rule, selection) = rule?;
         let best_fixed = selection.map(|written| self.selection(&written, &merged, seeds));
         Some(Variant { name: String::new(), stack: Arc::new(rule), best_fixed })
