@@ -364,7 +364,12 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
     let judged = (any::<bool>(), any::<bool>(), option::of(0.0..0.5), option::of(0..12_u16));
     let ledger = (0.1..=1.0, any::<bool>());
     let stack = (order(), retry(), fallback(), breaker(), reward(), 0.5..40.0, judged, ledger);
-    let daily = (option::of(allocator()), reweighting(), monitor(), proptest::bool::weighted(0.9));
+    let daily = (
+        option::weighted(0.8, allocator()),
+        reweighting(),
+        monitor(),
+        proptest::bool::weighted(0.9),
+    );
     (world, run, stack, daily).prop_map(|(world, run, stack, daily)| {
         let (models, task_types, faults, (partial, api_error, spread, refusal_s), service) = world;
         let n = models.len();
