@@ -282,10 +282,10 @@ fn assert_fed_by(what: &str, (record, tables): &(Record, Tables)) {
     for call in &record.attempts {
         let Some(reward) = call.reward else { continue };
         let level = call.level.index();
-        let changes = rows.iter().filter(|(at_s, of, _)| {
+        let mut changes = rows.iter().filter(|(at_s, of, _)| {
             *of == level && SimTime((at_s * 1e9).round() as u64) <= ended(call)
         });
-        let changed = changes.last().map(|(_, _, weights)| *weights);
+        let changed = changes.next_back().map(|(_, _, weights)| *weights);
         let weights = changed.unwrap_or(STAGE4_WEIGHTS[level]);
         let expected = weighed(weights, components(call));
         assert!((reward - expected).abs() < 1e-12, "{what}: {call:?}, {expected}");

@@ -44,9 +44,11 @@ pub(super) fn allocator(
     let mut times: Vec<_> = written.times.iter().map(|time| time.0).collect();
     times.sort();
     times.dedup();
-    if times.is_empty() {
+    // A list whose times are all wrong has been reported.
+    let at = Path::of("allocation.times");
+    if tree.at(&at).is_some_and(|list| list.items().is_empty()) {
         let cure = "write at least one, such as `times = [\"08:00\"]`, or `rule = \"none\"`";
-        problems.add(span(tree, "allocation.times"), "an allocation has no `times`", cure);
+        problems.add(tree.span_at(&at), "an allocation has no `times`", cure);
     }
     let budgets = &written.budgets;
     let budgets = [budgets.morning, budgets.afternoon, budgets.evening, budgets.night];
