@@ -241,7 +241,7 @@ fn slots_change_at_their_hours_and_bring_their_budgets() {
     let expected: Vec<(String, Slot)> = times.into_iter().map(str::to_owned).zip(slots).collect();
     assert_eq!(found, expected);
     // The plan's table, row by row.
-    let rows: [(Slot, [bool; 3], [u64; 4], [bool; 4]); 4] = [
+    let rows = [
         (Morning, [false, false, true], [2000, 5000, 8000, 3000], [false, true, true, false]),
         (Afternoon, [false, true, true], [3000, 4000, 10_000, 5000], [false, false, true, true]),
         (Evening, [true, false, false], [5000, 2000, 3000, 8000], [true, false, false, true]),
@@ -274,10 +274,9 @@ fn the_rule_takes_the_scores_that_the_router_has_by_then() {
         *score = moved(*score, attempt.response.outcome, attempt.response.quality);
     }
     assert_ne!(scores, SCORES);
-    for level in 0..4 {
-        for model in 0..4 {
-            let expected =
-                0.9 * (0.6 * scores[model][level] + 40.0 * (1.0 - USD_PER_1K[model] / 0.01));
+    for (model, by_level) in scores.iter().enumerate() {
+        for (level, score) in by_level.iter().enumerate() {
+            let expected = 0.9 * (0.6 * score + 40.0 * (1.0 - USD_PER_1K[model] / 0.01));
             let found = noon.levels[level].numbers[model].expect("a number");
             assert!(close(found, expected), "{level} {model}: {found}, {expected}");
         }
@@ -366,7 +365,7 @@ fn bound(binding: &str, keys: &str, tables: &str) -> Cell {
 }
 
 /// The allocation in force at `at`, its number, and the tokens billed since then for a level, up to and without `at`.
-fn in_force<'r>(record: &'r Record, at: SimTime, level: Level) -> Option<(&'r Allocation, u64)> {
+fn in_force(record: &Record, at: SimTime, level: Level) -> Option<(&Allocation, u64)> {
     let allocation = allocations(record).into_iter().rfind(|a| a.at <= at)?;
     let since = |a: &&AttemptRecord| allocation.at <= ended(a) && ended(a) < at;
     let used = record.attempts.iter().filter(since).filter(|a| a.level == level);

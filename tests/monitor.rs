@@ -1,6 +1,11 @@
 //! The performance monitor and the work tracker on sequences made by hand.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use reflexarc::analysis::measure::TRACKED;
+use reflexarc::analysis::run::{Bins, RunStatistics};
 use reflexarc::analysis::work::{WorkPhase, WorkTracker, step_efficiency};
+use reflexarc::calendar::LocalClock;
 use reflexarc::domain::{
     Anomaly, AnomalyKind, Outcome, PerformanceClass, Priority, StepRecord, TaskRecord,
 };
@@ -82,7 +87,7 @@ fn what_lies_exactly_on_a_bound_is_no_anomaly() {
     let kinds: Vec<_> = told.iter().map(|(n, anomaly)| (*n, anomaly.kind)).collect();
     assert_eq!(kinds, [(1, AnomalyKind::SlowResponse), (2, AnomalyKind::HighTokenUsage)]);
     let figures = |at: usize| (told[at].1.model, told[at].1.value, told[at].1.threshold);
-    assert_eq!(figures(0), (Some(ModelId(3)), 5000.000_001, 5000.0));
+    assert_eq!(figures(0), (Some(ModelId(3)), 5_000.000_001, 5000.0));
     assert_eq!(figures(1), (Some(ModelId(3)), 1001.0, 1000.0));
 }
 
@@ -248,4 +253,25 @@ fn works_overlap_and_what_belongs_to_none_is_stray() {
         (tracker.phase(TaskId(2)), tracker.phase(TaskId(3))),
         (None, Some(WorkPhase::Started))
     );
+}
+
+#[test]
+fn a_task_that_is_lost_or_has_no_step_is_not_tracked() {
+    let clock = LocalClock::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+    let bins = Bins::Tasks { from: 0, to: 4, n: 1 };
+    let mut run = RunStatistics::new(bins, 1, 1, false, Vec::new(), clock);
+    let tracked = |run: &RunStatistics| {
+        let all = run.values().into_iter().find(|v| v.measure == TRACKED && v.level.is_none());
+        all.expect("the measure is there").value
+    };
+    assert_eq!(tracked(&run), None);
+    for id in 0..4 {
+        run.task_arrived(&task(id, 1.0, true));
+    }
+    // One of four is whole, one ends without a step, two never end.
+    run.step_ended(&step(2, 0.0, 1.0, 80.0, 10));
+    run.step_ended(&step(3, 0.0, 1.0, 80.0, 10));
+    run.task_ended(&task(1, 1.0, true));
+    run.task_ended(&task(2, 1.0, true));
+    assert_eq!(tracked(&run), Some(0.25));
 }

@@ -262,19 +262,20 @@ impl<'c> Books<'c> {
         for (at, row) in rows.iter().enumerate() {
             let is_last = at + 4 >= rows.len();
             assert!(is_last || rows[at + 4].number("at_s") == row.number("ended_s"), "{row:?}");
+            let end = |call: &Row| number(call, "dispatched_s") + number(call, "duration_ms") / 1e3;
             let within = |call: &&Row| {
-                let end = number(call, "dispatched_s") + number(call, "duration_ms") / 1e3;
                 // Seconds are sums of rounded figures here.
                 let [from, to] = ["at_s", "ended_s"].map(|c| number(row, c) - 1e-6);
                 text(call, "level") == text(row, "level")
                     && text(call, "outcome") != "interrupted"
-                    && end >= from
-                    && (is_last || end < to)
+                    && end(call) >= from
+                    && (is_last || end(call) < to)
             };
             let own: Vec<&Row> = calls.iter().filter(within).collect();
             let tokens = ["input_tokens", "output_tokens"].map(|c| sum(own.iter().copied(), c));
             assert_eq!(number(row, "used_tokens"), tokens.iter().sum::<f64>(), "{row:?}");
             assert_eq!(number(row, "calls"), own.len() as f64, "{row:?}");
+            assert!(own.iter().all(|call| end(call) < number(row, "ended_s") + 1e-6), "{row:?}");
             let exceeded = number(row, "used_tokens") > number(row, "budget_tokens");
             assert_eq!(row.number("over_budget_at_s").is_some(), exceeded, "{row:?}");
         }
