@@ -29,7 +29,7 @@ pub struct Account {
 #[must_use]
 pub fn stage4_efficiency(quality: f64, tokens: f64, duration_ms: f64) -> f64 {
     100.0
-        * (0.4 * quality / 100.0
+        * (0.4 * (quality / 100.0)
             + 0.3 * (1000.0 / tokens.max(1.0)).min(1.0)
             + 0.3 * (1000.0 / duration_ms.max(1.0)).min(1.0))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reflexarc::scenario::values::Named;
 use reflexarc::scenario::written::{Model, RegistryFile, Stack, Study};
-use reflexarc::scenario::{Dropped, Loaded, Spanned, decode, layer, load, tree};
+use reflexarc::scenario::{self, Dropped, Loaded, Spanned, decode, layer, load, tree};
 
 const GOOD: &str = include_str!("data/good.toml");
 
@@ -393,6 +393,123 @@ fn what_was_reported_is_known() {
     assert!(loaded.scenario.time.is_none() && loaded.dropped.touches("time.start"));
     assert!(loaded.dropped.touches("registry.use") && loaded.dropped.touches("registry"));
     assert!(!loaded.dropped.touches("registry.models") && !loaded.dropped.touches("reward"));
+}
+
+/// What is wrong with a sound scenario under this stack.
+fn report_on_stack(test: &str, stack: &str) -> String {
+    let text = format!(
+        "format = 1\nquestion = \"?\"\n[time]\nstart = \"2026-03-02T00:00\"\nzone = \"UTC\"\nend.tasks = 5\n\
+         [registry]\nuse = \"stage4\"\n[workload.poisson]\nrate_per_s = 1\n[[task_types]]\nname = \"t\"\nshare = 1\n\
+         level = \"L1\"\ninput_tokens = 1\noutput_tokens = 1\n{stack}"
+    );
+    let files = Files::new(test, &[("x.toml", &text)]);
+    let report =
+        scenario::read(&files.path(), false).map_or_else(|e| e.to_string(), |_| String::new());
+    report.replace(&format!("{}/", files.folder.display()), "")
+}
+
+#[test]
+fn mistakes_in_what_a_stack_does_by_the_day_have_their_carets() {
+    let stack = r#"[stack]
+order = "random"
+[stack.allocation]
+rule = "beliefs"
+times = []
+[stack.reweighting.adapted]
+every = "0s"
+floor = 0
+"#;
+    let wanted = r#"error: x.toml:20:8: the order believes nothing by which models could be allocated
+   20 | rule = "beliefs"
+      |        ^^^^^^^^^ write an order that learns, or another rule, such as `rule = "stage4"`
+error: x.toml:21:9: an allocation has no `times`
+   21 | times = []
+      |         ^^ write at least one, such as `times = ["08:00"]`, or `rule = "none"`
+error: x.toml:22:8: `reweighting` has no weights to change in the reward `efficiency`
+   22 | [stack.reweighting.adapted]
+      |        ^^^^^^^^^^^ write `reward = "level_reward"`, or leave `reweighting` out
+error: x.toml:23:9: `reweighting.adapted.every` is zero
+   23 | every = "0s"
+      |         ^^^^ write the time from one change to the next, such as "24h"
+error: x.toml:24:9: `reweighting.adapted.floor` is zero
+   24 | floor = 0
+      |         ^ write a share above 0, such as 0.05
+"#;
+    assert_eq!(report_on_stack("daily", stack), wanted);
+    let stack = r#"[stack]
+order.learner.ucb1 = {}
+learner_scope = "task_type"
+reward = "level_reward"
+allocation.rule = "beliefs"
+[[stack.reweighting.scheduled.changes]]
+after = "1d"
+level = "L2"
+speed = 0
+efficiency = 0
+cost = 0
+[[variants]]
+name = "a"
+[[variants]]
+name = "b"
+stack.learner_scope = "level"
+stack.allocation.rule.static = { L1 = "Groq", L3 = "Gemnii" }
+"#;
+    let wanted = r#"error: x.toml:21:19: a learner for each task type believes nothing of a level
+   21 | allocation.rule = "beliefs"
+      |                   ^^^^^^^^^ write `learner_scope = "level"`, or another rule, such as `rule = "stage4"`
+error: x.toml:22:1: the weights of L2 are all 0
+   22 | [[stack.reweighting.scheduled.changes]]
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ give one of them a weight above 0
+error: x.toml:33:52: unknown model `Gemnii`
+   33 | stack.allocation.rule.static = { L1 = "Groq", L3 = "Gemnii" }
+      |                                                    ^^^^^^^^ did you mean `Gemini`?
+"#;
+    assert_eq!(report_on_stack("allocated", stack), wanted);
+}
+
+#[test]
+fn values_that_a_day_cannot_have_are_refused() {
+    let stack = r#"[stack]
+order = "stage4"
+allocation.times = ["8", "25:00", "08:00:30", 8, "07:30"]
+allocation.budgets.morning = [1, 2, 3]
+allocation.binding = "firm"
+monitor = { low_success_rate = 1.2, keep = 0, slow_respons = "5s" }
+reweighting = "weekly"
+[[variants]]
+name = "a"
+stack.allocation.rule = "belief"
+[[variants]]
+name = "b"
+stack.allocation.rule.static = { L5 = "Groq" }
+[[variants]]
+name = "c"
+stack.reweighting.scheduled.changes = [{ after = "1d", level = "L1", speed = -1 }]
+"#;
+    let report = report_on_stack("values", stack);
+    let wanted = [
+        "x.toml:19:21: `stack.allocation.times` cannot be \"8\": it is no hour and minute of a day",
+        "x.toml:19:26: `stack.allocation.times` cannot be \"25:00\": it is no hour and minute of a day",
+        "x.toml:19:35: `stack.allocation.times` cannot be \"08:00:30\": it is no hour and minute of a day",
+        "x.toml:19:47: `stack.allocation.times` cannot be 8",
+        "x.toml:20:30: `stack.allocation.budgets.morning` cannot be an array: it has 3 figures",
+        "x.toml:21:22: `stack.allocation.binding` cannot be \"firm\"",
+        "x.toml:22:32: `stack.monitor.low_success_rate` cannot be 1.2",
+        "x.toml:22:44: `stack.monitor.keep` cannot be 0",
+        "x.toml:22:47: unknown key `slow_respons` in `stack.monitor`",
+        "x.toml:23:15: unknown kind `weekly` of `stack.reweighting`",
+        "x.toml:26:25: unknown kind `belief` of `stack.allocation.rule`",
+        "x.toml:29:34: unknown key `L5` in `stack.allocation.rule.static`",
+        "x.toml:32:7: `reweighting` has no weights to change in the reward `efficiency`",
+        "x.toml:32:40: missing key `efficiency` in `stack.reweighting.scheduled.changes`",
+        "x.toml:32:40: missing key `cost` in `stack.reweighting.scheduled.changes`",
+        "x.toml:32:78: `stack.reweighting.scheduled.changes.speed` cannot be -1",
+    ];
+    assert_eq!(heads(&report), wanted, "{report}");
+    // A list of which nothing is left is one problem.
+    let report =
+        report_on_stack("times", "[stack]\norder = \"stage4\"\nallocation.times = [\"25:00\"]\n");
+    assert_eq!(heads(&report).len(), 1, "{report}");
 }
 
 /// A small generator, so that a failing text can be made again.

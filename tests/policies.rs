@@ -1,9 +1,14 @@
 //! What a stack does when its first choice is closed: scenarios in, task records out.
 
+#[path = "support/scenario.rs"]
+mod scenarios;
+
 use reflexarc::domain::{FallbackReason, Outcome, TaskRecord};
 use reflexarc::engine::{self, Observer};
 use reflexarc::scenario;
 use reflexarc::units::ModelId;
+
+use scenarios::cell_of;
 
 #[derive(Default)]
 struct Tasks(Vec<TaskRecord>);
@@ -21,11 +26,7 @@ fn tasks_of(hours: u32, steps: &str, rest: &str) -> Vec<TaskRecord> {
          end.after = \"{hours}h\"\n[registry]\nuse = \"stage4\"\n[workload.fixed_interval]\ninterval = \"60s\"\n\
          [[task_types]]\nname = \"t\"\nshare = 1\nsteps = {steps}\ninput_tokens = 100\noutput_tokens = 100\n{rest}"
     );
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("x.toml");
-    std::fs::write(&path, text).expect("written");
-    let resolved = scenario::read(&path, false).unwrap_or_else(|report| panic!("{report}"));
-    let cell = resolved.cell(&resolved.blocks[0], &resolved.variants[0].stack);
+    let cell = cell_of(&text);
     let mut tasks = Tasks::default();
     engine::run(&cell, 1, &mut tasks);
     tasks.0

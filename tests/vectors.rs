@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use reflexarc::domain::{ModelSet, Outcome, Propensity};
+use reflexarc::analysis::work::step_efficiency;
+use reflexarc::domain::{ModelSet, Outcome, Propensity, StepRecord};
 use reflexarc::learners::{
     Context, Feedback, Learner, Prior, stage4_executor_rule, stage4_q, stage4_router_rule,
 };
 use reflexarc::reward::stage4_efficiency;
 use reflexarc::routing::breaker::{Stage4Breaker, Stage4Rule};
-use reflexarc::units::{Level, ModelId, SimDuration, SimTime};
+use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 use serde_json::Value;
 
 /// The vectors are decimal figures of double precision; sums of a few of them agree to this.
@@ -77,11 +78,23 @@ fn the_executor_score_rule_follows_its_vectors() {
 
 #[test]
 fn the_efficiency_follows_its_vectors() {
-    // Recorded to one decimal: half a unit of it, and the rounding of the comparison itself.
+    // Recorded to one decimal: the formula within half a unit of it, the tracker's step to the decimal.
     for row in rows(include_str!("vectors/stage4_efficiency.json"), 15) {
-        let found =
-            stage4_efficiency(number(&row, "quality"), number(&row, "tokens"), number(&row, "ms"));
+        let [quality, tokens, ms] = ["quality", "tokens", "ms"].map(|key| number(&row, key));
+        let found = stage4_efficiency(quality, tokens, ms);
         assert!((found - number(&row, "efficiency")).abs() <= 0.05 + EXACT, "{found}: {row}");
+        let step = step_efficiency(&StepRecord {
+            task: TaskId(0),
+            step: 0,
+            level: Level::L1,
+            started: SimTime(3),
+            ended: SimTime(3) + SimDuration::from_millis_f64(ms),
+            outcome: Outcome::Success,
+            served: true,
+            quality,
+            tokens: tokens as u64,
+        });
+        assert_eq!(step, number(&row, "efficiency"), "{row}");
     }
 }
 

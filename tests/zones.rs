@@ -4,18 +4,27 @@
 //! summer +2: from 2026-03-29 01:00Z to 2026-10-25 01:00Z. Cairo +2, in summer +3: from 2026-04-23 22:00Z, its midnight,
 //! to 2026-10-29 21:00Z, its midnight. Havana -5, in summer -4: to 2025-11-02 05:00Z, from 2026-03-08 05:00Z, its midnight.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+#[path = "support/record.rs"]
+mod record;
+#[path = "support/scenario.rs"]
+mod scenarios;
+#[path = "support/tables.rs"]
+mod tables;
 
 use jiff::civil::{self, date, time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use reflexarc::analysis::run::Bins;
 use reflexarc::calendar::{DailyTimes, LocalClock, instant_of};
-use reflexarc::engine::{self, Observer, Sample};
-use reflexarc::scenario;
+use reflexarc::domain::StackEvent;
+use reflexarc::engine::Cell;
 use reflexarc::units::SimTime;
 use reflexarc::world::AccountSpec;
 use reflexarc::world::limits::Quota;
+
+use record::record;
+use scenarios::cell_of;
+use tables::{Row, tables_of};
 
 fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect("bundled zone")
@@ -54,11 +63,53 @@ fn days(mut daily: DailyTimes, start: Timestamp, last: civil::Date) -> Vec<Strin
 }
 
 /// Midnight, 08:00, 12:00 and 17:00 from the first midnight, which counts, to the end of the last day.
+///
+/// The days of a run with an allocation at each of these times must come out the same.
 fn day_by_day(name: &str, first: civil::Date, last: civil::Date) -> Vec<String> {
     let times =
         vec![civil::Time::midnight(), time(8, 0, 0, 0), time(12, 0, 0, 0), time(17, 0, 0, 0)];
     let start = instant_of(&zone(name), first.to_datetime(civil::Time::midnight()));
-    days(DailyTimes::from_start(start, zone(name), times), start, last)
+    let days = days(DailyTimes::from_start(start, zone(name), times), start, last);
+    let stack = "[stack]\norder = \"random\"\nallocation.times = [\"17:00\", \"00:00\", \"08:00\", \"12:00\"]\n";
+    assert_eq!(days_of_a_run(&run_of(name, first, last, "", stack)), days, "{name}");
+    days
+}
+
+/// A run over whole local days with a task of 400 tokens every ten minutes, for the one model there is.
+fn run_of(name: &str, first: civil::Date, last: civil::Date, model: &str, stack: &str) -> Cell {
+    let midnight = |date: civil::Date| {
+        instant_of(&zone(name), date.to_datetime(civil::Time::midnight())).as_second()
+    };
+    let seconds = midnight(last.tomorrow().expect("a date")) - midnight(first);
+    cell_of(&format!(
+        "format = 1\nquestion = \"?\"\n[time]\nstart = \"{first}T00:00\"\nzone = \"{name}\"\n\
+         end.after = \"{seconds}s\"\n[workload.fixed_interval]\ninterval = \"10min\"\n[record]\nregret = false\n\
+         [[task_types]]\nname = \"t\"\nshare = 1\nlevel = \"L1\"\ninput_tokens = 100\noutput_tokens = 300\n\
+         [registry.models.only]\nprovider = \"x\"\nscore = 80\nsuccess = 1\nquality = 80\nresponse_ms = 500\n\
+         usd_per_mtok_input = 1\nusd_per_mtok_output = 1\n{model}{stack}"
+    ))
+}
+
+fn days_of_a_run(cell: &Cell) -> Vec<String> {
+    let start = cell.world.start;
+    let (record, _) = record(cell, 1);
+    let mut days: Vec<(String, String)> = Vec::new();
+    for event in &record.events {
+        let StackEvent::Allocated(allocation) = event else { continue };
+        let at = utc(start, allocation.at);
+        match days.last_mut().filter(|(date, _)| *date == allocation.date) {
+            Some((_, line)) => *line += &format!(", {at}"),
+            None => days.push((allocation.date.clone(), at)),
+        }
+    }
+    // The monitor closes each of these days once, all levels at a time, and the days of work bear their dates.
+    let closed = record.events.iter().filter(|event| matches!(event, StackEvent::Health(_)));
+    assert_eq!(closed.count(), 4 * days.len());
+    let rows = tables_of(cell, 1, Bins::Tasks { from: 0, to: 1, n: 1 }).0.rows("days").to_vec();
+    let dates: Vec<&str> = rows.chunks(5).filter_map(|rows| rows[0].text("date")).collect();
+    assert_eq!(dates, days.iter().map(|(date, _)| date.as_str()).collect::<Vec<_>>());
+    let day = |date: &str| date[8..].trim_start_matches('0').to_owned();
+    days.iter().map(|(date, line)| format!("{}: {line}", day(date))).collect()
 }
 
 #[test]
@@ -283,49 +334,151 @@ fn a_provider_resets_in_its_own_zone_whatever_the_scenario_keeps() {
     }
 }
 
-/// Tokens used of every model's quota in the last instant of each hour.
-#[derive(Default)]
-struct Hourly(Vec<Vec<u64>>);
-
-impl Observer for Hourly {
-    fn sample_due(&self) -> SimTime {
-        SimTime((self.0.len() as u64 + 1) * 3_600_000_000_000 - 1)
+/// The instants from which quotas are full again: as the calls show it, as the provider counts and as the router believes.
+fn resets_of_a_run(cell: &Cell) -> [Vec<String>; 3] {
+    let start = cell.world.start;
+    let (record, _) = record(cell, 1);
+    let mut admitted = Vec::new();
+    let mut was_refused = false;
+    for task in &record.tasks {
+        if task.served && was_refused {
+            admitted.push(utc(start, task.arrived));
+        }
+        was_refused = !task.served;
     }
+    // A bin for each task: the use in the last instant of one is less than in the bin before if a reset lies between.
+    let reflexarc::engine::End::At(to) = cell.end else { panic!("it ends at an instant") };
+    let n = (to.0 / 600_000_000_000) as u32;
+    let (tables, _) = tables_of(cell, 1, Bins::Time { from: SimTime::ZERO, to, n });
+    let bins = tables.rows("model_curves");
+    let emptied = |column: &str| -> Vec<String> {
+        let used = |row: &Row| row.number(column).expect("a count");
+        let emptied = bins.windows(2).filter(|pair| used(&pair[1]) < used(&pair[0]));
+        let bin = |row: &Row| row.number("bin").expect("a number") as u64;
+        emptied.map(|pair| utc(start, SimTime(bin(&pair[1]) * 600_000_000_000))).collect()
+    };
+    [admitted, emptied("quota_used_tokens"), emptied("quota_believed_tokens")]
+}
 
-    fn sample(&mut self, _: SimTime, sample: Sample) {
-        self.0.push(sample.quotas.iter().map(|quota| quota.used).collect());
+#[test]
+fn in_a_run_a_quota_comes_back_once_on_every_day_of_its_own_zone() {
+    // 1000 tokens a day are three tasks; then all are refused until the provider's midnight.
+    for (name, first, last, own, resets) in [
+        // New York: 05:00Z, from 2026-03-08 on 04:00Z.
+        (
+            "Asia/Seoul",
+            date(2026, 3, 7),
+            date(2026, 3, 9),
+            "America/New_York",
+            &["03-07 05:00", "03-08 05:00", "03-09 04:00"][..],
+        ),
+        // Berlin in winter: 23:00Z.
+        (
+            "America/New_York",
+            date(2026, 10, 31),
+            date(2026, 11, 2),
+            "Europe/Berlin",
+            &["10-31 23:00", "11-01 23:00", "11-02 23:00"],
+        ),
+        (
+            "Europe/Berlin",
+            date(2026, 3, 28),
+            date(2026, 3, 30),
+            "Asia/Seoul",
+            &["03-28 15:00", "03-29 15:00", "03-30 15:00"],
+        ),
+        // Cairo has no midnight on 2026-04-24: the gap ends at 22:00Z.
+        (
+            "UTC",
+            date(2026, 4, 23),
+            date(2026, 4, 25),
+            "Africa/Cairo",
+            &["04-23 22:00", "04-24 21:00", "04-25 21:00"],
+        ),
+        (
+            "Africa/Cairo",
+            date(2026, 4, 23),
+            date(2026, 4, 25),
+            "UTC",
+            &["04-23 00:00", "04-24 00:00", "04-25 00:00"],
+        ),
+        // Nor has Havana on 2026-03-08: the gap ends at 05:00Z.
+        (
+            "UTC",
+            date(2026, 3, 7),
+            date(2026, 3, 9),
+            "America/Havana",
+            &["03-07 05:00", "03-08 05:00", "03-09 04:00"],
+        ),
+        (
+            "America/Havana",
+            date(2026, 3, 7),
+            date(2026, 3, 9),
+            "Europe/Berlin",
+            &["03-07 23:00", "03-08 23:00", "03-09 23:00"],
+        ),
+        // On 2025-11-02 Havana has its midnight twice, at 04:00Z and at 05:00Z: the first counts.
+        (
+            "Asia/Seoul",
+            date(2025, 11, 1),
+            date(2025, 11, 4),
+            "America/Havana",
+            &["11-01 04:00", "11-02 04:00", "11-03 05:00", "11-04 05:00"],
+        ),
+        // The first midnight of New York is the start of this run, which resets nothing.
+        (
+            "America/Havana",
+            date(2025, 11, 1),
+            date(2025, 11, 3),
+            "America/New_York",
+            &["11-02 04:00", "11-03 05:00"],
+        ),
+        // Without a zone of its own a model keeps the scenario's.
+        (
+            "America/New_York",
+            date(2026, 3, 7),
+            date(2026, 3, 9),
+            "",
+            &["03-08 05:00", "03-09 04:00"],
+        ),
+    ] {
+        let zone = if own.is_empty() { String::new() } else { format!("reset_zone = \"{own}\"\n") };
+        let model = format!("daily_tokens = 1000\n{zone}");
+        let stack = "[stack]\norder.always = { model = \"only\" }\n";
+        let [admitted, counted, believed] =
+            resets_of_a_run(&run_of(name, first, last, &model, stack));
+        assert_eq!(admitted, resets, "{name} and {own}: calls");
+        assert_eq!(counted, resets, "{name} and {own}: provider");
+        assert_eq!(believed, resets, "{name} and {own}: ledger");
     }
 }
 
 #[test]
-fn the_shipped_scenario_resets_every_provider_in_its_own_zone() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/clock-change.toml");
-    let resolved = scenario::read(Path::new(path), false).unwrap_or_else(|r| panic!("{r}"));
-    let cell = resolved.cell(&resolved.blocks[0], &resolved.variants[0].stack);
-    let mut falls: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for seed in 1..=5 {
-        let mut hourly = Hourly::default();
-        engine::run(&cell, seed, &mut hourly);
-        assert_eq!(hourly.0.len(), 73);
-        for (hour, pair) in (1..).zip(hourly.0.windows(2)) {
-            for (model, (before, after)) in
-                resolved.registry.models.iter().zip(pair[0].iter().zip(&pair[1]))
-            {
-                if after < before {
-                    falls.entry(&model.name).or_default().insert(hour);
-                }
-            }
-        }
-    }
-    // The run starts at 22:00Z.
-    for (models, hours) in [
-        (&["Claude", "Groq", "Groq-Extended"][..], &[2, 26, 50][..]),
-        (&["Gemini", "OpenAI"], &[9, 33, 57]),
-        (&["DeepSeek"], &[17, 41, 65]),
-        (&["Mistral", "SambaNova", "Cerebras", "OpenRouter"], &[24, 49]),
-    ] {
-        for model in models {
-            assert_eq!(falls[model], hours.iter().copied().collect(), "{model}, seeds 1..5");
-        }
-    }
+fn a_quota_used_up_between_two_tasks_comes_back_with_the_reset_that_follows() {
+    // Nobody calls from 20:00 to 04:00: the fault of 23:00 is undone by midnight, sampled in between or not.
+    let stack = "[stack]\norder.always = { model = \"only\" }\n\
+        [[faults]]\neffect.quota = { used_share = 1 }\nmodels = [\"only\"]\nstart = \"23:00\"\n";
+    let mut cell =
+        run_of("UTC", date(2026, 3, 7), date(2026, 3, 8), "daily_tokens = 10_000\n", stack);
+    let rows = [20, 28].map(|hour| reflexarc::world::workload::TraceRow {
+        arrived: SimTime(hour * 3_600_000_000_000),
+        input_tokens: 100,
+        output_tokens: 300,
+    });
+    let rows = std::sync::Arc::new(rows.to_vec());
+    cell.workload = reflexarc::world::workload::WorkloadSpec::Trace { rows, repeat: false };
+    let (record, _) = record(&cell, 1);
+    assert!(record.tasks.iter().all(|task| task.served));
+    let to = SimTime(48 * 3_600_000_000_000);
+    let (tables, _) = tables_of(&cell, 1, Bins::Time { from: SimTime::ZERO, to, n: 48 });
+    let used = |column: &str| -> Vec<f64> {
+        let rows = tables.rows("model_curves")[19..30].iter();
+        rows.map(|row| row.number(column).expect("a count")).collect()
+    };
+    // From the hour that ends at 20:00 on.
+    let provider = [0., 400., 400., 400., 10_000., 0., 0., 0., 0., 400., 400.];
+    assert_eq!(used("quota_used_tokens"), provider);
+    let router = [0., 400., 400., 400., 400., 0., 0., 0., 0., 400., 400.];
+    assert_eq!(used("quota_believed_tokens"), router);
+    assert!(tables.rows("tasks").iter().all(|row| row.number("served") == Some(1.0)));
 }

@@ -139,7 +139,7 @@ pub const ALLOCATED: Measure = share(
 /// Tracked.
 pub const TRACKED: Measure = share(
     "tracked",
-    "Tasks with both a start and an end record in the work tracker, of all that arrived, whatever happened to them; an exact count.",
+    "Tasks with a start, a step and an end record in the work tracker, of all that arrived, whatever happened to them; an exact count.",
 )
 .higher()
 .exact();

@@ -115,6 +115,7 @@ pub struct ModelSums {
 
 #[derive(Clone, Debug, Default)]
 struct Scope {
+    arrived: u64,
     tasks: u64,
     interrupted: u64,
     allocated: u64,
@@ -340,14 +341,16 @@ impl RunStatistics {
         let day = self.clock.at(now).day;
         self.days.reach(day);
         self.work.start_work(task, now);
-        self.places.push(Place {
+        let place = Place {
             bin: self.bins.of(task, now),
             within,
             day,
             task_type: record.task_type,
             failed: None,
             wasted_usd: 0.0,
-        });
+        };
+        for_scopes(&mut self.scopes, place, record.level, |scope| scope.arrived += 1);
+        self.places.push(place);
     }
 
     /// Books an ended step.
@@ -415,7 +418,7 @@ impl RunStatistics {
         let Some(bin) = place.bin else { return };
         for_scopes(&mut self.scopes, place, task.level, |scope| {
             scope.allocated += u64::from(task.first_model.is_some());
-            scope.tracked += u64::from(work.is_some());
+            scope.tracked += u64::from(work.is_some_and(|work| work.n_steps > 0));
         });
         if task.outcome == Outcome::Interrupted {
             for_scopes(&mut self.scopes, place, task.level, |scope| scope.interrupted += 1);
@@ -479,7 +482,7 @@ impl RunStatistics {
             }
             let levels = std::iter::once(None).chain(Level::ALL.map(Some));
             for (level, scope) in levels.zip(scopes) {
-                if level.is_some() && scope.tasks + scope.interrupted == 0 {
+                if level.is_some() && scope.arrived == 0 {
                     continue;
                 }
                 let minutes = level.is_none().then(|| &self.minutes[window as usize]);
@@ -540,8 +543,8 @@ impl RunStatistics {
             (measure::INTERRUPTED, Some(scope.interrupted as f64)),
             (measure::EFFICIENCY, over(scope.efficiency, n)),
             (measure::STAGE4_EFFICIENCY, over(scope.stage4_efficiency, n)),
-            (measure::ALLOCATED, of(scope.allocated, n + scope.interrupted)),
-            (measure::TRACKED, of(scope.tracked, n + scope.interrupted)),
+            (measure::ALLOCATED, of(scope.allocated, scope.arrived)),
+            (measure::TRACKED, of(scope.tracked, scope.arrived)),
             (measure::REWARD, over(scope.reward, n)),
             (measure::AVAILABILITY, of(scope.in_time, n)),
             (measure::AVAILABILITY_BY_MINUTE, by_minute),

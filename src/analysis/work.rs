@@ -30,9 +30,7 @@ impl WorkPhase {
             Self::Failed => "failed",
         }
     }
-}
 
-impl WorkPhase {
     /// The phase in which an ended task leaves its work.
     #[must_use]
     pub fn of(task: &TaskRecord) -> Self {
@@ -92,7 +90,7 @@ pub struct WorkTracker {
 }
 
 impl WorkTracker {
-    /// A task's work begins; tasks come in order of their number.
+    /// A task's work begins; tasks come in order of their number, none left out.
     pub fn start_work(&mut self, task: TaskId, now: SimTime) {
         if self.open.is_empty() {
             self.first = task.0;

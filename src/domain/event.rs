@@ -368,7 +368,7 @@ pub struct LearningPeriod {
     pub from: SimTime,
     /// Its end.
     pub to: SimTime,
-    /// Choices made.
+    /// Calls whose model the learner chose and that ended.
     pub choices: u64,
     /// Of them, made in order to learn, where the algorithm knows the difference.
     pub explored: u64,

@@ -54,6 +54,8 @@ pub struct Cell {
 
 /// Watches a run; cannot act on it.
 pub trait Observer {
+    /// The run begins, and the learner believes this.
+    fn run_begins(&mut self, _beliefs: &[Belief]) {}
     /// A task has arrived (and started): its work begins.
     fn task_arrived(&mut self, _record: &TaskRecord) {}
     /// A call has ended.

@@ -107,16 +107,18 @@ impl<'a, O: Observer> Run<'a, O> {
 
     /// Runs until nothing is left to happen, and says what happened.
     pub(super) fn finish(mut self) -> Digest {
+        self.observer.run_begins(&self.stack.beliefs());
         self.until_quiet();
+        if let End::At(end) = self.cell.end {
+            self.sample_until(end);
+            self.advance_until(end);
+        }
         if self.cell.cut {
             self.interrupt_all();
         }
         let ended = match self.cell.end {
-            End::At(end) => {
-                self.advance_until(end);
-                self.sample_until(end);
-                end
-            }
+            // What drains behind the end of arrivals belongs to the run.
+            End::At(end) => end.max(self.digest.ended),
             // Spans of tasks have no instant of their own: the last one ends with the run.
             End::Tasks(_) => {
                 self.sample(self.digest.ended);
@@ -161,11 +163,7 @@ impl<'a, O: Observer> Run<'a, O> {
             self.clock = now;
             self.sample_until(now);
             self.advance_until(now);
-            if self.providers.advance(now)
-                && let Some(expectations) = &mut self.expectations
-            {
-                expectations.expire();
-            }
+            self.advance_world(now);
             if now == kill {
                 self.kill(now);
             } else if now == give_up {
@@ -254,12 +252,23 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 
+    /// Moves the world to `now`.
+    fn advance_world(&mut self, now: SimTime) {
+        if self.providers.advance(now)
+            && let Some(expectations) = &mut self.expectations
+        {
+            expectations.expire();
+        }
+    }
+
     pub(super) fn sample(&mut self, due: SimTime) {
+        // A fault of a quota that began since the last event comes before the reset that may follow it.
+        self.advance_world(due);
         let quotas: Vec<QuotaSample> = (0..self.cell.registry.models.len() as u16)
             .map(ModelId)
             .map(|model| {
                 let (used, limit) = self.providers.quota(due, model);
-                QuotaSample { used, limit, believed_used: self.stack.believed_used(model) }
+                QuotaSample { used, limit, believed_used: self.stack.believed_used(due, model) }
             })
             .collect();
         let beliefs = self.stack.beliefs();

@@ -259,7 +259,7 @@ table! {
         in_time: u64,
         /// Calls for them.
         calls: u64,
-        /// Hours from arrival to end, summed over tasks.
+        /// Hours from arrival to end, summed over ended tasks.
         hours: f64,
         /// Billed tokens.
         tokens: u64,
@@ -299,7 +299,8 @@ table! {
 }
 
 table! {
-    /// One row per local day and level: the monitor's view, that is the router's (calls by the day on which they ended).
+    /// One row per local day and level: the monitor's view, that is the router's (calls by the day on which they ended; what
+    /// drains behind the end of the run counts for its last day).
     Monitor of MonitorRow, "monitor" of every run {
         /// Local day that ended, from 0.
         day: u32,

@@ -109,8 +109,8 @@ impl Ledger {
     }
 
     /// Tokens believed to be used of the model's account.
-    #[must_use]
-    pub fn used(&self, model: ModelId) -> u64 {
+    pub fn used(&mut self, now: SimTime, model: ModelId) -> u64 {
+        self.refresh(now);
         self.accounts[self.account_of[model.index()]].used
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// A choice of the learner was taken.
+    /// A call ended whose model the learner chose.
     #[inline]
     pub(super) fn chose(&mut self, explored: bool) {
         self.period.choices += 1;

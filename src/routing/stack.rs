@@ -101,9 +101,8 @@ impl Stack {
     }
 
     /// What the router believes to have used of a model's account.
-    #[must_use]
-    pub fn believed_used(&self, model: ModelId) -> u64 {
-        self.ledger.used(model)
+    pub fn believed_used(&mut self, now: SimTime, model: ModelId) -> u64 {
+        self.ledger.used(now, model)
     }
 
     /// A step begins. `told` are expected rewards, for the informed reference only.
@@ -393,7 +392,7 @@ impl Stack {
         self.allocator.as_ref().and_then(|(allocator, _)| allocator.first_choice(level))
     }
 
-    /// Monitor, allocator and re-weighting take in one call.
+    /// Monitor, meter and allocator take in one call.
     fn watch(
         &mut self,
         now: SimTime,
@@ -409,6 +408,9 @@ impl Stack {
             response: response.duration,
             tokens: response.tokens(),
         };
+        if call.chosen_by == ChosenBy::Learner {
+            self.meter.chose(call.explored);
+        }
         let log = &mut self.log;
         self.monitor.record(now, metric, |anomaly| log.push(StackEvent::Anomaly(anomaly)));
         if let Some((allocator, _)) = &mut self.allocator {
@@ -506,7 +508,7 @@ impl Stack {
 
     /// Does what is due at `now`, which is what [`Stack::due`] said.
     pub fn advance(&mut self, now: SimTime) {
-        if self.midnight.passed(now) {
+        while self.midnight.next() <= now && self.midnight.pop().is_some() {
             self.end_day(now);
             if self.days.is_multiple_of(DAYS_PER_PERIOD) {
                 self.end_period(now);

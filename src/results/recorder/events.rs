@@ -122,6 +122,8 @@ impl<S: RowSink> Recorder<'_, S> {
         let Health { day, level, today, since_start, .. } = *health;
         let per_call = |sum: f64| (today.calls > 0).then(|| sum / today.calls as f64);
         self.today = day + 1;
+        // A day without arrivals has its row as well.
+        self.statistics.days.reach(day);
         self.waiting.monitor.push(MonitorRow {
             day,
             level: level.name(),

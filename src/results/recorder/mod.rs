@@ -14,6 +14,7 @@ use crate::results::schema::{
     Allocations, Anomalies, AttemptRow, Attempts, Breaker, Budgets, Fallbacks, Learning, Monitor,
     Policies, Scores, TaskRow, Tasks, Weights, WorkLog,
 };
+use crate::routing::order::Belief;
 use crate::units::{ModelId, SimTime, TaskId};
 
 /// Rows held in memory before they are written as one row group.
@@ -224,6 +225,10 @@ impl<'n, S: RowSink> Recorder<'n, S> {
 }
 
 impl<S: RowSink> Observer for Recorder<'_, S> {
+    fn run_begins(&mut self, beliefs: &[Belief]) {
+        self.book_beliefs(SimTime::ZERO, None, beliefs);
+    }
+
     #[inline]
     fn task_arrived(&mut self, record: &TaskRecord) {
         let (task, now) = (record.task, record.arrived);

@@ -13,7 +13,7 @@ use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
 use crate::scenario::shipped::{PRESETS, names_of, text_of};
 use crate::scenario::source::Spanned;
-use crate::scenario::tree::{Node, Value};
+use crate::scenario::tree::{Node, Path, Value};
 use crate::scenario::values::Seeds;
 use crate::scenario::written::{
     Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, PlainOrder, Retry, RetryCause,
@@ -57,13 +57,14 @@ pub(super) fn resolve(
     let order = written.order.as_ref().map(|order| orders(order, written, tree, models, problems));
     if written.call_timeout.nanos() > LONGEST_TIMEOUT.0 {
         let cure = "write at most \"365d\"";
-        problems.add_of_file("a `call_timeout` is longer than a year", cure);
+        let at = tree.span_at(&Path::of("call_timeout"));
+        problems.add(at, "a `call_timeout` is longer than a year", cure);
     }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let fallback = fallback(written.fallback.as_ref(), models, problems);
-    let allocator = daily::allocator(written.allocation.as_ref(), models, problems);
+    let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
-    let reweighting = daily::reweighting(written, reward, problems);
+    let reweighting = daily::reweighting(written, tree, reward, problems);
     let Orders { order, trial, selection } = order??;
     Some((
         StackRule {

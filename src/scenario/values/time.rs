@@ -77,7 +77,9 @@ impl FromStr for TimeOfDay {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let cure = "write a local time of day, such as \"08:00\"";
-        time_of_day(text).map(Self).ok_or_else(|| Refusal::new("it is no time of day", cure))
+        // Minutes are as fine as a time of day is named in tables.
+        let time = time_of_day(text).filter(|_| text.len() == 5);
+        time.map(Self).ok_or_else(|| Refusal::new("it is no hour and minute of a day", cure))
     }
 }
 

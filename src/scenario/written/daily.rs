@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Name;
 use crate::routing::allocator::{Binding, STAGE4_BUDGETS};
+use crate::scenario::source::Spanned;
 use crate::scenario::values::{
     Count, Duration, Fraction, Level, NonNegative, PerLevel, Share, TimeOfDay, Whole,
 };
@@ -120,7 +121,7 @@ pub enum Reweighting {
     /// They change at stated times.
     Scheduled {
         /// The changes, in order of time.
-        changes: Vec<WeightsFrom>,
+        changes: Vec<Spanned<WeightsFrom>>,
     },
     /// They follow outcomes: a weight w becomes w (1 + rate (mean - own)), where own is the mean of its component over the level's answered calls since the last change (0 to 1) and mean that of all three components; held at the floor and scaled to sum to 1. The level is pushed towards what it lacks.
     Adapted(AdaptedWeights),
