@@ -299,8 +299,7 @@ impl Places {
 }
 
 impl RunStatistics {
-    /// Nothing gathered yet. `fault_windows` are the spans in which faults last in this seed, apart and in order;
-    /// `None` where the world has no faults.
+    /// Nothing gathered yet.
     #[must_use]
     pub fn new(
         bins: Bins,

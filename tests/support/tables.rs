@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use reflexarc::analysis::run::{Bins, RunStatistics};
+use reflexarc::analysis::run::{Bins, RunStatistics, Spans};
 use reflexarc::calendar::LocalClock;
 use reflexarc::engine::{self, Cell};
 use reflexarc::results::column::{Table, Values};
 use reflexarc::results::recorder::{Names, Recorder, Recording, RowSink};
+use reflexarc::sim::stream::Streams;
 
 /// A value of a row; yes and no are 1 and 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +99,10 @@ pub(crate) fn tables_of(cell: &Cell, seed: u64, bins: Bins) -> (Tables, RunStati
         work_log: true,
         scores: true,
         regret: cell.regret,
-        fault_windows: cell.world.faults.iter().map(|f| (f.start, f.end)).collect(),
+        spans: Spans {
+            faults: Some(cell.world.timeline(&Streams::new(seed)).windows()),
+            exhaustion: None,
+        },
         plan_usd_per_mtok: cell.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
         ..Recording::plain(names, bins, clock)
     };
