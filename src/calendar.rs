@@ -59,6 +59,12 @@ impl LocalTime {
     pub fn hour(self) -> u32 {
         self.second_of_day / 3600
     }
+
+    /// Hour and minute, such as 08:05.
+    #[must_use]
+    pub fn hour_minute(self) -> String {
+        format!("{:02}:{:02}", self.hour(), self.second_of_day / 60 % 60)
+    }
 }
 
 fn sim_time(start: Timestamp, at: Timestamp) -> SimTime {
@@ -87,6 +93,15 @@ impl LocalClock {
         clock.renew(SimTime::ZERO);
         clock.first_day = clock.local_seconds(SimTime::ZERO).div_euclid(86_400);
         clock
+    }
+
+    /// The clock of a run by what its manifest says: the start in local time, and the zone's name.
+    ///
+    /// `None` if one of them cannot be read.
+    #[must_use]
+    pub fn of_manifest(start: &str, zone: &str) -> Option<Self> {
+        let zone = TimeZone::get(zone).ok()?;
+        Some(Self::new(instant_of(&zone, start.parse().ok()?), zone))
     }
 
     fn renew(&mut self, now: SimTime) {
@@ -121,6 +136,26 @@ impl LocalClock {
     pub fn date(&self, day: u32) -> civil::Date {
         let first = self.zone.to_datetime(self.start).date();
         first.saturating_add(SignedDuration::from_hours(24 * i64::from(day)))
+    }
+
+    /// Its day of the week.
+    #[must_use]
+    pub fn weekday(&self, day: u32) -> &'static str {
+        match self.date(day).weekday() {
+            civil::Weekday::Monday => "Monday",
+            civil::Weekday::Tuesday => "Tuesday",
+            civil::Weekday::Wednesday => "Wednesday",
+            civil::Weekday::Thursday => "Thursday",
+            civil::Weekday::Friday => "Friday",
+            civil::Weekday::Saturday => "Saturday",
+            civil::Weekday::Sunday => "Sunday",
+        }
+    }
+
+    /// Whether that local day has any time: a zone that moved across the date line skipped one.
+    #[must_use]
+    pub fn has_time(&self, day: u32) -> bool {
+        self.begins(day) < self.begins(day + 1)
     }
 
     /// The instant at which that local day begins, zero for the first: its 00:00, or the first instant after a gap

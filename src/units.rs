@@ -134,6 +134,12 @@ impl Level {
     pub fn name(self) -> &'static str {
         ["L1", "L2", "L3", "L4"][self.index()]
     }
+
+    /// What the Stage 4 plan calls it: brainstem, limbic, neocortex or neuronet.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        ["brainstem", "limbic", "neocortex", "neuronet"][self.index()]
+    }
 }
 
 impl fmt::Display for Level {

@@ -131,6 +131,7 @@ fn a_run_leaves_exactly_the_documented_files() {
     let said = desk.run(&["run", &smoke(), "--out", "o"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     let mut wanted: BTreeSet<String> = [MANIFEST, "summary.md"].map(str::to_owned).into();
+    wanted.insert("reports/daily/stage4/260302-Daily-Report.md".to_owned());
     for chart in CHARTS {
         wanted.extend([format!("charts/{chart}.svg"), format!("charts/{chart}.png")]);
     }
@@ -169,8 +170,9 @@ fn a_run_prints_its_summary_and_last_the_path_of_its_results() {
     assert_eq!(loud.out.lines().last(), Some("o"));
     // The text is the one that `report` prints; behind it there are only paths.
     let again = desk.done(&["report", "o"]);
-    let text = again.strip_suffix("o/charts\n").expect("the charts' path is its last line");
-    assert_eq!(loud.out, format!("{text}charts   o/charts\nsummary  o/summary.md\no\n"));
+    let text = again.strip_suffix("o/charts\no/reports\n").expect("paths are its last lines");
+    let paths = "charts   o/charts\nreports  o/reports\nsummary  o/summary.md\no\n";
+    assert_eq!(loud.out, format!("{text}{paths}"));
     assert!(text.starts_with("smoke-5\n"), "{text}");
     // Without a terminal there is no bar, and nothing of it on stdout.
     let question = &manifest(&desk.path("o")).question;
@@ -385,16 +387,17 @@ fn an_unknown_name_in_a_list_is_bad_input_with_the_nearest_one() {
 }
 
 #[test]
-fn a_report_recreates_charts_and_summary_byte_for_byte() {
+fn a_report_recreates_charts_reports_and_summary_byte_for_byte() {
     let desk = Desk::new();
     desk.write("outage.toml", OUTAGE);
     let run = desk.done(&["run", "outage.toml", "--quiet", "--out", "o"]);
     let before = files(&desk.path("o"));
     fs::remove_dir_all(desk.path("o/charts")).expect("removed");
+    fs::remove_dir_all(desk.path("o/reports")).expect("removed");
     fs::remove_file(desk.path("o/summary.md")).expect("removed");
     let report = desk.done(&["report", "o"]);
     assert_same(&before, &files(&desk.path("o")));
-    let text = report.strip_suffix("o/charts\n").expect("the charts' path is its last line");
+    let text = report.strip_suffix("o/charts\no/reports\n").expect("paths are its last lines");
     assert!(run.starts_with(text), "{run}\nis not\n{text}");
 }
 

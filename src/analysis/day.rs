@@ -55,6 +55,8 @@ pub struct CostSums {
     pub cost_usd: f64,
     /// Of it, for calls that were not answered.
     pub wasted_usd: f64,
+    /// Sum of their times from dispatch to end, in milliseconds.
+    pub response_ms: f64,
 }
 
 /// What a [`CostSums`] is of.
@@ -106,6 +108,7 @@ impl Days {
         sums.served += u64::from(call.served);
         sums.tokens += call.response.tokens();
         sums.cost_usd += cost;
+        sums.response_ms += call.response.duration.as_millis_f64();
         if !call.served {
             sums.wasted_usd += cost;
         }

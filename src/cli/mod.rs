@@ -60,7 +60,7 @@ enum Verb {
         /// One of the listed names
         name: Option<String>,
     },
-    /// Write charts and summary again from a folder of results
+    /// Write charts, reports and summary again from a folder of results
     Report {
         /// A folder that `run` has written
         #[arg(value_name = "RESULTS_DIR")]
@@ -166,7 +166,11 @@ fn said(report: &scenario::Report) -> String {
 fn report_again(results: &Path, strict: bool) -> Result<(), Stop> {
     let report::Told { text, tally } =
         report::write(results).map_err(|e| Stop::bad_input(format!("error: {e}")))?;
-    print(&format!("{text}\n{}\n", results.join(report::CHARTS).display()))?;
+    print(&format!(
+        "{text}\n{}\n{}\n",
+        results.join(report::CHARTS).display(),
+        results.join(report::REPORTS).display()
+    ))?;
     held(tally, strict)
 }
 

@@ -146,9 +146,10 @@ impl Run {
             None => String::new(),
         };
         print(&format!(
-            "{text}{}\ncharts   {}\nsummary  {}\n{path}{}\n",
+            "{text}{}\ncharts   {}\nreports  {}\nsummary  {}\n{path}{}\n",
             compared.unwrap_or_default(),
             place.join(report::CHARTS).display(),
+            place.join(report::REPORTS).display(),
             place.join(report::SUMMARY).display(),
             place.display()
         ))?;

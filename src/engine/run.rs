@@ -275,11 +275,15 @@ impl<'a, O: Observer> Run<'a, O> {
         self.observer.sample(due, Sample { quotas, beliefs });
     }
 
-    /// Lets the stack do what is due of its own up to `now`; behind the end of arrivals nothing is.
+    /// Lets the stack do what is due of its own up to `now`; behind the end of the run nothing is, whatever stale events
+    /// are still to come.
     pub(super) fn advance_until(&mut self, now: SimTime) {
         loop {
             let due = self.stack.due();
-            let is_behind = matches!(self.cell.end, End::At(end) if due >= end);
+            let is_behind = match self.cell.end {
+                End::At(end) => due >= end,
+                End::Tasks(_) => self.is_over(due) && self.vacant.len() == self.slots.len(),
+            };
             if due > now || is_behind {
                 return;
             }

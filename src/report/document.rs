@@ -11,6 +11,20 @@ pub(super) struct Report {
     pub(super) text: String,
 }
 
+/// A list of links to reports, one for each group: to the report, or to the folder of several.
+pub(super) fn links(reports: &[Report]) -> String {
+    let mut text = String::new();
+    for group in reports.chunk_by(|a, b| a.group == b.group) {
+        let (first, n) = (&group[0], group.len());
+        let folder = first.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        text += &match n {
+            1 => format!("- [{}]({})\n", first.group, first.path),
+            _ => format!("- [{}]({folder}/), {n} of them\n", first.group),
+        };
+    }
+    text
+}
+
 /// A document in the making. A heading appears only where something stands below it.
 #[derive(Clone, Debug)]
 pub(super) struct Document {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::analysis::interval::Estimate;
 use crate::analysis::measure::Measure;
 use crate::report::number::shown;
 use crate::results::ResultsError;
@@ -20,6 +21,14 @@ pub(super) struct Entry {
     pub(super) n: f64,
     /// Difference to the first variant, and both ends of its interval where there is one.
     pub(super) difference: Option<(f64, Option<(f64, f64)>)>,
+}
+
+impl From<Estimate> for Entry {
+    fn from(estimate: Estimate) -> Self {
+        let Estimate { n, mean, sd, low, high } = estimate;
+        let interval = (n > 1).then_some((low, high));
+        Self { mean, interval, sd, n: n as f64, difference: None }
+    }
 }
 
 /// All of them. Key: block, variant, level, window, measure.

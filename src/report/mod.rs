@@ -3,6 +3,8 @@
 pub mod charts;
 mod criteria;
 mod curves;
+mod daily;
+mod dashboard;
 mod document;
 mod entries;
 mod execution;
@@ -22,7 +24,7 @@ use crate::analysis::expect::Tally;
 use crate::results::ResultsError;
 use crate::results::manifest::Manifest;
 
-pub use crate::results::folder::{CHARTS, DIFF, SUMMARY};
+pub use crate::results::folder::{CHARTS, DIFF, REPORTS, SUMMARY};
 pub use diff::Diff;
 pub use measured::Measured;
 
@@ -53,7 +55,7 @@ pub struct Told {
     pub tally: Tally,
 }
 
-/// Writes charts and summary into a folder of results.
+/// Writes charts, reports and summary into a folder of results.
 ///
 /// # Errors
 /// If tables or manifest cannot be read, or the disk refuses.
@@ -67,16 +69,18 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         rendered.write(&path, name).map_err(|e| ResultsError::write(&path, &e))?;
     }
     let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-    let text = summary::markdown(folder, &manifest, &names, &verdicts)?;
+    let (execution, criteria) = execution::report(folder, &manifest)?;
+    let mut reports = daily::reports(folder, &manifest)?;
+    reports.push(execution);
+    for report in &reports {
+        let path = folder.join(&report.path);
+        let above = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(above).map_err(|e| ResultsError::write(above, &e))?;
+        std::fs::write(&path, &report.text).map_err(|e| ResultsError::write(&path, &e))?;
+    }
+    let text = summary::markdown(folder, &manifest, &names, &reports, &verdicts)?;
     let path = folder.join(SUMMARY);
     std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))?;
-    let (execution, criteria) = execution::report(folder, &manifest)?;
-    for report in [execution] {
-        let path = folder.join(&report.path);
-        let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent).map_err(|e| ResultsError::write(parent, &e))?;
-        std::fs::write(&path, report.text).map_err(|e| ResultsError::write(&path, &e))?;
-    }
     let text = summary::console(folder, &manifest)? + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }

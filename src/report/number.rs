@@ -61,6 +61,11 @@ pub(super) fn count(n: f64) -> String {
     text
 }
 
+/// How many of what; `what` takes an s where there is not one.
+pub(super) fn counted(n: f64, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1.0 { "" } else { "s" })
+}
+
 /// What was found, or a dash.
 pub(super) fn or_dash(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), show)

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::analysis::measure::{self, MEASURES, Measure};
 use crate::report::CHARTS;
+use crate::report::dashboard::dashboard;
+use crate::report::document::{Report, links};
 use crate::report::entries::{Entries, heading, with_interval};
 use crate::report::expectations::Verdicts;
 use crate::report::number::{rounded, signed};
@@ -158,6 +160,7 @@ pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, Resu
     let policies = Policies::read(folder)?;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
+    put(&mut text, &dashboard(folder, manifest)?);
     for block in &manifest.blocks {
         let title = match manifest.blocks.len() {
             1 => String::new(),
@@ -219,6 +222,7 @@ pub(super) fn markdown(
     folder: &Path,
     manifest: &Manifest,
     charts: &[&str],
+    reports: &[Report],
     verdicts: &Verdicts<'_>,
 ) -> Result<String, ResultsError> {
     let entries = Entries::read(folder)?;
@@ -277,6 +281,9 @@ pub(super) fn markdown(
             put(&mut text, &table.markdown());
         }
         selections(&mut text, manifest, block);
+    }
+    if !reports.is_empty() {
+        put(&mut text, &format!("\n## Reports\n\n{}", links(reports)));
     }
     put(&mut text, "\n## Charts\n");
     for chart in charts {

@@ -239,7 +239,7 @@ table! {
 }
 
 table! {
-    /// One row per local day and level: the work of the tasks that arrived on it, warm-up included.
+    /// One row per local day of the run and level: the work of the tasks that arrived on it, warm-up included.
     Days of DayRow, "days" of every run {
         /// Local day, from 0: the day of the scenario's start.
         day: u32,
@@ -293,6 +293,8 @@ table! {
         cost_usd: f64,
         /// Of it, for calls that were not answered.
         wasted_usd: f64,
+        /// From dispatch to end, waiting included, summed over its calls.
+        response_ms_sum: f64,
         /// The same tokens at the prices of the Stage 4 plan's own cost table (stage4 section 9); labelled so wherever shown.
         plan_cost_usd: f64,
     }

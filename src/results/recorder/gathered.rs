@@ -81,7 +81,8 @@ impl<'n, S: RowSink> Recorder<'n, S> {
 
     pub(super) fn days(&self) -> Days<'n> {
         let mut rows = Days::of(self.run);
-        for (day, levels) in (0..).zip(&self.statistics.days.work) {
+        let days = (0..).zip(&self.statistics.days.work);
+        for (day, levels) in days.filter(|(day, _)| self.recording.clock.has_time(*day)) {
             for (at, sums) in levels.iter().enumerate() {
                 let DaySums { tasks, completed, interrupted, .. } = *sums;
                 rows.push(DayRow {
@@ -119,6 +120,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
                 tokens: sums.tokens,
                 cost_usd: sums.cost_usd,
                 wasted_usd: sums.wasted_usd,
+                response_ms_sum: sums.response_ms,
                 plan_cost_usd: plan * sums.tokens as f64 / 1e6,
             });
         }

@@ -144,7 +144,7 @@ pub struct Recorder<'n, S: RowSink> {
     samples: Vec<Vec<QuotaSample>>,
     /// The allocation in force.
     allocation: Option<Allocation>,
-    /// Local days that the monitor has closed.
+    /// The local day that the monitor is in.
     today: u32,
     waiting: Waiting<'n>,
     sink: &'n mut S,
