@@ -32,6 +32,8 @@ pub enum Purpose {
     Fault = 7,
     /// The draws behind expected rewards (measurement only, never dynamics).
     Expectation = 8,
+    /// Which seeds a bootstrap resample takes (measurement only).
+    Resample = 9,
 }
 
 /// All random streams of one cell.
