@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reflexarc::analysis::measure::TRACKED;
-use reflexarc::analysis::run::{Bins, RunStatistics};
+use reflexarc::analysis::run::{Bins, RunStatistics, Spans};
 use reflexarc::analysis::work::{WorkPhase, WorkTracker, step_efficiency};
 use reflexarc::calendar::LocalClock;
 use reflexarc::domain::{
@@ -259,7 +259,7 @@ fn works_overlap_and_what_belongs_to_none_is_stray() {
 fn a_task_that_is_lost_or_has_no_step_is_not_tracked() {
     let clock = LocalClock::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
     let bins = Bins::Tasks { from: 0, to: 4, n: 1 };
-    let mut run = RunStatistics::new(bins, 1, 1, false, Vec::new(), clock);
+    let mut run = RunStatistics::new(bins, 1, 1, false, Spans::default(), clock);
     let tracked = |run: &RunStatistics| {
         let all = run.values().into_iter().find(|v| v.measure == TRACKED && v.level.is_none());
         all.expect("the measure is there").value

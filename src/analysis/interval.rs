@@ -1,18 +1,31 @@
 //! Means and intervals over seeds. The unit of inference is the seed, never the task.
+//!
+//! How often 95 % intervals of a mean cover it, in %, t / BCa (10,000 studies each, +- 0.4; BCa of 1,000 resamples).
+//! Zeros: scores around 60 of which 5 % are 0. Rule of thumb: 94 % from 25 skewness^2 seeds on (Cochran, Sampling
+//! Techniques, 1977, section 2.15), so both are honest for lognormal values up to sigma 0.5 from 100 seeds on.
+//!
+//! | seeds | normal | lognormal, sigma 0.5 | zeros | sigma 0.75 | sigma 1 |
+//! |---|---|---|---|---|---|
+//! | 10 | 94.9 / 94.3 | 91.9 / 92.7 | 91.7 / 90.2 | 88.4 / 90.6 | 83.7 / 87.6 |
+//! | 20 | 94.9 / 94.5 | 92.7 / 93.2 | 91.4 / 90.4 | 90.4 / 91.6 | 87.0 / 89.5 |
+//! | 50 | 95.0 / 94.7 | 93.7 / 93.7 | 93.1 / 93.2 | 92.6 / 93.0 | 90.4 / 91.9 |
+//! | 100 | 95.0 / 94.6 | 94.2 / 93.8 | 93.9 / 94.1 | 93.3 / 93.2 | 91.6 / 92.4 |
+//! | 200 | 95.1 / 94.7 | 94.8 / 94.7 | 94.7 / 94.5 | 94.4 / 94.1 | 93.4 / 93.4 |
 
 use crate::math;
 
 /// What a 95 % interval leaves out at either end.
 const TAIL: f64 = 0.025;
 
-/// A mean over seeds with its 95 % interval.
+/// A mean over seeds, or another statistic of them, with its interval: of 95 % unless its maker says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// Number of seeds that have a value.
     pub n: usize,
-    /// Their mean.
+    /// Their mean, or the statistic of them.
     pub mean: f64,
-    /// Standard deviation over seeds; 0 for one seed.
+    /// Standard deviation over seeds; 0 for one seed. Of another statistic the jackknife's: sd / sqrt(n) is its
+    /// standard error.
     pub sd: f64,
     /// Lower end of the interval; equal to the mean for one seed.
     pub low: f64,
@@ -20,7 +33,7 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The difference of two independent means with its 95 % interval.
+/// The difference of two independent means with its interval, of 95 % unless its maker says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
     /// Mean of the first less mean of the second.
@@ -131,15 +144,17 @@ pub fn t_quantile(p: f64, df: f64) -> f64 {
     while t_cdf(high, df) < p {
         high *= 2.0;
     }
-    for _ in 0..200 {
+    loop {
         let middle = 0.5 * (low + high);
+        if middle <= low || middle >= high {
+            return middle;
+        }
         if t_cdf(middle, df) < p {
             low = middle;
         } else {
             high = middle;
         }
     }
-    0.5 * (low + high)
 }
 
 /// Distribution function of Student's t at `t` >= 0.

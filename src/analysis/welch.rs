@@ -63,8 +63,8 @@ fn degrees_of_freedom(sides: [Side; 2]) -> f64 {
 
 /// Probability that the two-sided test at `alpha` rejects when the means truly differ by `difference`.
 ///
-/// The noncentral t distribution at the degrees of freedom of the true standard deviations: exact for normal values of
-/// equal size and spread, but for the test's own estimate of the degrees of freedom.
+/// Noncentral t at the degrees of freedom of the true standard deviations. For normal values the test's own estimate of
+/// the degrees of freedom takes less than 0.003 from it for 10 or more on either side, 0.024 for 5 (simulated).
 #[must_use]
 pub fn power(sides: [Side; 2], difference: f64, alpha: f64) -> f64 {
     let df = degrees_of_freedom(sides);
