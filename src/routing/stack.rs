@@ -185,7 +185,7 @@ impl Stack {
     ) -> (Option<f64>, Next) {
         let served = self.served(response.outcome);
         let fed = self.learn(now, request, call, response, served, chain.arm);
-        self.watch(now, request, call, response, served);
+        self.watch(now, request, call, response, served, chain.arm);
         self.ledger.charge(now, call.model, response.tokens());
         self.breakers.record(now, call.model, served, &mut self.log);
         if served {
@@ -400,6 +400,7 @@ impl Stack {
         call: &Call,
         response: &Response,
         served: bool,
+        arm: u8,
     ) {
         let metric = Metric {
             level: request.level,
@@ -408,7 +409,8 @@ impl Stack {
             response: response.duration,
             tokens: response.tokens(),
         };
-        if call.chosen_by == ChosenBy::Learner {
+        let is_metered = self.trial.as_ref().is_none_or(|trial| arm == trial.in_service());
+        if is_metered && call.chosen_by == ChosenBy::Learner {
             self.meter.chose(call.explored);
         }
         let log = &mut self.log;
@@ -471,9 +473,6 @@ impl Stack {
             None => (true, None),
             Some(trial) => (arm == trial.in_service(), trial.shadow_of(arm)),
         };
-        if is_metered && call.chosen_by == ChosenBy::Learner {
-            self.meter.chose(call.explored);
-        }
         if let Some(change) = self.orders[usize::from(arm)].learn(&view, &feedback)
             && is_metered
         {

@@ -1,6 +1,5 @@
 //! Orders that hold two others: their keys with names resolved.
 
-use crate::analysis::sequential::SAFE_FROM;
 use crate::routing::trial::{AbTestRule, AdaptiveRule, TrialKind};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
@@ -10,6 +9,9 @@ use crate::units::SimTime;
 
 /// The largest alpha that a test may have; nobody means more than even odds of being wrong.
 const LARGEST_ALPHA: f64 = 0.5;
+
+/// Samples a side below which the plan wants no verdict (stage4 section 13).
+const LEAST_SAMPLES: u64 = 30;
 
 pub(super) fn adaptive(written: &Adaptive) -> TrialKind {
     let count = |n: Count| usize::try_from(n.get()).unwrap_or(usize::MAX);
@@ -35,9 +37,9 @@ pub(super) fn ab_test(written: &AbTest, stack: &Node, problems: &mut Problems) -
         let message = format!("`share_b` cannot be {share}: one side gets no task");
         refuse("share_b", message, "write a number between 0 and 1, such as 0.5".to_owned());
     }
-    if least < SAFE_FROM {
+    if least < LEAST_SAMPLES {
         let message = format!("`min_samples` cannot be {least}: no verdict rests on so few");
-        refuse("min_samples", message, format!("write {SAFE_FROM} or more"));
+        refuse("min_samples", message, format!("write {LEAST_SAMPLES} or more"));
     }
     if most < least {
         let message = format!("`samples` ({most}) is less than `min_samples` ({least})");
