@@ -168,13 +168,6 @@ impl LocalClock {
 }
 
 impl LocalClock {
-    /// The clock of a start and zone as a manifest names them; `None` if there is no such time or zone.
-    #[must_use]
-    pub fn named(start: &str, zone: &str) -> Option<Self> {
-        let zone = TimeZone::get(zone).ok()?;
-        Some(Self::new(instant_of(&zone, start.parse().ok()?), zone))
-    }
-
     /// The number of local days that have time before `end`, the day of the start included.
     #[must_use]
     pub fn days_until(&self, end: SimTime) -> u32 {

@@ -10,8 +10,8 @@ use program::{Desk, OUTAGE, assert_same, files, said};
 use reflexarc::results::manifest::{MANIFEST, Manifest};
 use reflexarc::results::schema::TABLES;
 
-const CHARTS: [&str; 5] =
-    ["availability", "decision-regret", "learning-curve", "model-share", "token-use"];
+const CHARTS: [&str; 6] =
+    ["availability", "beliefs", "decision-regret", "learning-curve", "model-share", "token-use"];
 
 /// A file of the repository.
 fn shipped(name: &str) -> String {

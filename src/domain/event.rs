@@ -236,6 +236,10 @@ pub enum PerformanceClass {
 }
 
 impl PerformanceClass {
+    /// All of them, the best first.
+    pub const ALL: [Self; 5] =
+        [Self::Excellent, Self::Good, Self::Normal, Self::Poor, Self::Critical];
+
     /// The class of `successes` out of `calls`; `None` without calls.
     #[must_use]
     pub fn of(successes: u64, calls: u64) -> Option<Self> {
@@ -274,6 +278,9 @@ pub enum AnomalyKind {
 }
 
 impl AnomalyKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SlowResponse, Self::HighTokenUsage, Self::LowSuccessRate];
+
     /// The name in tables and reports.
     #[must_use]
     pub fn name(self) -> &'static str {

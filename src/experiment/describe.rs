@@ -87,6 +87,7 @@ pub(super) fn manifest(
         assumed: scenario.assumed.clone(),
         blocks,
         variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
+        orders: scenario.variants.iter().map(|v| v.stack.order.name().to_owned()).collect(),
         reported: scenario.reported.clone(),
         models,
         seeds: scenario.seeds.clone(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::{Arms, largest};
-use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
 
@@ -32,6 +32,7 @@ pub const CARD: Card = Card {
     keeps_levels: false,
     keeps_hours: false,
     belief: BeliefScale::Reward,
+    exploration: Exploration::Marked,
 };
 
 /// Epsilon-greedy in flight.

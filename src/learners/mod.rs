@@ -102,6 +102,19 @@ pub struct Card {
     pub keeps_hours: bool,
     /// What a belief is.
     pub belief: BeliefScale,
+    /// How it comes to call a model that it does not think best.
+    pub exploration: Exploration,
+}
+
+/// How a learner comes to call a model that it does not think best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exploration {
+    /// Not of its own accord: what it thinks worse is called when others are not to be had.
+    Never,
+    /// By choices of their own, which are marked.
+    Marked,
+    /// In every choice: a bound or a draw in place of the estimate; none is marked.
+    Inherent,
 }
 
 /// What a learner's belief of a model is.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::first_largest;
-use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
 
@@ -46,6 +46,7 @@ pub const CARD: Card = Card {
     keeps_levels: true,
     keeps_hours: true,
     belief: BeliefScale::Value,
+    exploration: Exploration::Marked,
 };
 
 /// The table in flight.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ModelSet, Outcome, Propensity};
 use crate::learners::arms::first_largest;
-use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
 use crate::units::{ModelId, PerLevel};
 
@@ -22,6 +22,7 @@ pub const CARD: Card = Card {
     keeps_levels: true,
     keeps_hours: false,
     belief: BeliefScale::Score,
+    exploration: Exploration::Never,
 };
 
 /// The scores in flight.

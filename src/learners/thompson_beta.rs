@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Positive;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::largest;
-use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::sample::Beta;
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
@@ -36,6 +36,7 @@ pub const CARD: Card = Card {
     keeps_levels: false,
     keeps_hours: false,
     belief: BeliefScale::Reward,
+    exploration: Exploration::Inherent,
 };
 
 /// Thompson sampling in flight.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::NonNegative;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::{Arms, largest};
-use crate::learners::{BeliefScale, Card, Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::sample::standard_normal;
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
@@ -33,6 +33,7 @@ pub const CARD: Card = Card {
     keeps_levels: false,
     keeps_hours: false,
     belief: BeliefScale::Reward,
+    exploration: Exploration::Inherent,
 };
 
 /// Thompson sampling in flight.

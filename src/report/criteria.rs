@@ -10,6 +10,7 @@ use crate::analysis::interval::Estimate;
 use crate::analysis::measure::{self, Measure};
 use crate::analysis::run::Window;
 use crate::calendar::LocalClock;
+use crate::report::dates;
 use crate::report::entries::{Entries, with_interval};
 use crate::report::frame::{Frame, RunKey};
 use crate::report::measured::Values;
@@ -19,7 +20,6 @@ use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
 use crate::results::schema::{Controls, Days, Monitor};
-use crate::units::{SimDuration, SimTime};
 
 /// The criteria in the plan's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl<'a> Evidence<'a> {
 
     /// The date of the simulated end as it begins the name of a report.
     pub(super) fn last_day(&self) -> String {
-        let clock = LocalClock::named(&self.manifest.start, &self.manifest.zone);
+        let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone);
         let n_days = self.manifest.blocks.iter().flat_map(|block| {
             self.manifest.variants.iter().map(|variant| self.n_days(&block.name, variant))
         });
@@ -216,8 +216,8 @@ impl<'a> Evidence<'a> {
     fn n_days(&self, block: &str, variant: &str) -> u64 {
         match self.manifest.end_s {
             Some(end_s) => {
-                let clock = LocalClock::named(&self.manifest.start, &self.manifest.zone);
-                clock.map_or(0, |clock| u64::from(clock.days_until(sim_time(end_s))))
+                let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone);
+                clock.map_or(0, |clock| u64::from(clock.days_until(dates::instant(end_s))))
             }
             None => {
                 let of_run = |run: RunKey| {
@@ -323,7 +323,7 @@ impl<'a> Evidence<'a> {
 
     /// The gain by learning after two days, or why there is none.
     pub(super) fn gain(&self, block: &str, variant: &str) -> Result<Gain, &'static str> {
-        let clock = LocalClock::named(&self.manifest.start, &self.manifest.zone)
+        let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone)
             .ok_or("the manifest's zone is unknown")?;
         let day = f64::from(clock.gain_day());
         // A run that starts within a day has its first whole one behind it.
@@ -353,7 +353,7 @@ impl<'a> Evidence<'a> {
         }
         if !has_control {
             return Err(match self.manifest.end_s {
-                Some(end_s) if f64::from(clock.days_until(sim_time(end_s))) > day => {
+                Some(end_s) if f64::from(clock.days_until(dates::instant(end_s))) > day => {
                     "nothing in this variant learns, or the scenario asks for no [criteria]"
                 }
                 _ => "the run is over before a whole day behind the first 48 hours",
@@ -363,12 +363,8 @@ impl<'a> Evidence<'a> {
     }
 }
 
-fn sim_time(seconds: f64) -> SimTime {
-    SimTime::ZERO + SimDuration::from_secs_f64(seconds)
-}
-
 /// A relative change with its interval in percent.
-fn signed_percent(estimate: &Estimate) -> String {
+pub(super) fn signed_percent(estimate: &Estimate) -> String {
     let [mean, low, high] =
         [estimate.mean, estimate.low, estimate.high].map(|v| format!("{:+.1}", 100.0 * v));
     match estimate.n {

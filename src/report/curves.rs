@@ -5,10 +5,14 @@ use std::path::Path;
 
 use crate::analysis::interval::{binomial_interval, mean_over_seeds};
 use crate::report::ReportError;
+use crate::report::belief_chart::Shown;
+use crate::report::beliefs::Beliefs;
 use crate::report::charts::{
     Axis, Bar, BarChart, ChartError, Line, LineChart, Model, Panel, Point, Rendered,
     SmallMultiples, Window,
 };
+use crate::report::learned::learner;
+use crate::report::subject::Subject;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
@@ -22,6 +26,8 @@ const GOAL: f64 = 99.0;
 pub(super) fn draw(
     folder: &Path,
     manifest: &Manifest,
+    subjects: &[Subject<'_>],
+    beliefs: &Beliefs,
 ) -> Result<Vec<(String, Rendered)>, ReportError> {
     let curves = CurveTable::read(folder)?;
     let models = ModelTable::read(folder)?;
@@ -49,6 +55,10 @@ pub(super) fn draw(
             add("token-use", chart.render())?;
         }
         add("model-share", view.model_share().render())?;
+        let subject = subjects.iter().find(|subject| subject.block.name == block.name);
+        if let Some(chart) = subject.and_then(|subject| view.beliefs(beliefs, subject)) {
+            add("beliefs", chart.render())?;
+        }
     }
     Ok(charts)
 }
@@ -338,6 +348,29 @@ impl View<'_> {
         let mut chart = SmallMultiples::quota_use(&self.subtitle("as the provider counts"), panels);
         chart.x_axis = self.progress();
         Some(chart)
+    }
+
+    /// What a subject's learner held over time; `None` where none decides, or nothing moved.
+    fn beliefs(&self, beliefs: &Beliefs, subject: &Subject<'_>) -> Option<SmallMultiples> {
+        let points = beliefs.points(&subject.run);
+        let (_, card) = learner(self.manifest, subject.variant)?;
+        let shown = Shown {
+            variant: subject.variant,
+            scale: card.belief,
+            points: &points,
+            models: &self.manifest.models,
+            windows: self.windows(None),
+        };
+        let subtitle = match self.manifest.blocks.len() {
+            1 => format!("{}: seed {} alone", self.manifest.scenario, subject.run.seed),
+            _ => format!(
+                "{}, block {}: seed {} alone",
+                self.manifest.scenario, self.block.name, subject.run.seed
+            ),
+        };
+        shown.chart(&subtitle, self.progress(), |point| {
+            point.bin.map_or(0.0, |bin| self.place(bin, true))
+        })
     }
 
     fn model_share(&self) -> BarChart {

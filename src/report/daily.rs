@@ -10,15 +10,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::calendar::LocalClock;
+use crate::report::dates;
 use crate::report::document::{Document, Report};
 use crate::report::frame::{Frame, Row, RunKey};
 use crate::report::number::{count, counted, percent, rounded, usd};
-use crate::report::subject::{Subject, date_stamp, subjects};
+use crate::report::subject::{Subject, date_stamp};
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
 use crate::results::schema::{Allocations, Anomalies, Budgets, Costs, Days, Fallbacks, Monitor};
-use crate::units::{NANOS_PER_SECOND, SimTime};
+use crate::units::SimTime;
 
 /// The folder of these reports.
 const KIND: &str = "daily";
@@ -81,7 +82,7 @@ struct Wall(LocalClock);
 
 impl Wall {
     fn at(&self, seconds: f64) -> crate::calendar::LocalTime {
-        self.0.clone().at(SimTime((seconds * NANOS_PER_SECOND as f64).round() as u64))
+        self.0.clone().at(dates::instant(seconds))
     }
 
     /// Hour and minute; with the date where that is not of `day`.
@@ -120,20 +121,13 @@ struct Day<'a> {
 }
 
 /// Daily reports of every subject, in the order of their days.
-pub(super) fn reports(folder: &Path, manifest: &Manifest) -> Result<Vec<Report>, ResultsError> {
-    let Some(clock) = LocalClock::of_manifest(&manifest.start, &manifest.zone) else {
-        return Err(ResultsError::Read {
-            path: folder.display().to_string(),
-            cause: format!("cannot read {} in {} as a time", manifest.start, manifest.zone),
-            cure: "run the scenario again with this program",
-        });
-    };
-    let (wall, tables) = (Wall(clock), Tables::read(folder)?);
-    let mut reports = Vec::new();
-    for subject in &subjects(folder, manifest)? {
-        reports.extend(of_subject(manifest, subject, &tables, &wall));
-    }
-    Ok(reports)
+pub(super) fn reports(
+    folder: &Path,
+    manifest: &Manifest,
+    subjects: &[Subject<'_>],
+) -> Result<Vec<Report>, ResultsError> {
+    let (wall, tables) = (Wall(dates::clock(folder, manifest)?), Tables::read(folder)?);
+    Ok(subjects.iter().flat_map(|subject| of_subject(manifest, subject, &tables, &wall)).collect())
 }
 
 fn of_subject<'a>(

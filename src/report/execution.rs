@@ -1,8 +1,5 @@
 //! The execution report: the plan's criteria, answered for the plan's stack and for the best alternative to it.
 
-use std::fmt::Write;
-use std::path::Path;
-
 use crate::analysis::criteria::Verdict;
 use crate::analysis::measure;
 use crate::report::criteria::{Answer, Criterion, Evidence};
@@ -10,9 +7,9 @@ use crate::report::document::{Document, Report};
 use crate::report::entries::{Entries, with_interval};
 use crate::report::number::{count, rounded};
 use crate::report::table::TextTable;
-use crate::results::ResultsError;
 use crate::results::folder::REPORTS;
 use crate::results::manifest::{BlockEntry, Manifest};
+use std::fmt::Write;
 
 /// The answers of one variant, in the order of [`Criterion::ALL`].
 struct Answers<'a> {
@@ -49,8 +46,7 @@ impl<'a> Answers<'a> {
 }
 
 /// The report, and a line for the console on each block.
-pub(super) fn report(folder: &Path, manifest: &Manifest) -> Result<(Report, String), ResultsError> {
-    let evidence = Evidence::read(folder, manifest)?;
+pub(super) fn report(evidence: &Evidence<'_>, manifest: &Manifest) -> (Report, String) {
     let mut text = Document::new(&format!("Stage 4 execution report: {}", manifest.scenario));
     let mut console = String::new();
     text.paragraph(&manifest.question);
@@ -58,19 +54,19 @@ pub(super) fn report(folder: &Path, manifest: &Manifest) -> Result<(Report, Stri
         let all: Vec<Answers<'_>> = manifest
             .variants
             .iter()
-            .map(|variant| Answers::of(&evidence, &block.name, variant))
+            .map(|variant| Answers::of(evidence, &block.name, variant))
             .collect();
         let title = match manifest.blocks.len() {
             1 => String::new(),
             _ => format!("block {}: ", block.name),
         };
         console.push_str(&format!("criteria  {title}{}\n", all[0].sentence()));
-        section(&mut text, manifest, block, &evidence, &all);
+        section(&mut text, manifest, block, evidence, &all);
     }
     what_was_run(&mut text, manifest);
     let path = format!("{REPORTS}/{}-Stage4-Execution-Report.md", evidence.last_day());
     let group = "Stage 4 documents".to_owned();
-    Ok((Report { group, path, text: text.finish() }, console))
+    (Report { group, path, text: text.finish() }, console)
 }
 
 fn section(

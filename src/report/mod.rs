@@ -1,20 +1,28 @@
 //! Charts and texts out of a folder of results: from its Parquet and manifest alone.
 
 pub mod charts;
+mod belief_chart;
+mod beliefs;
 mod criteria;
 mod curves;
 mod daily;
 mod dashboard;
+mod dates;
+mod diff;
 mod document;
 mod entries;
 mod execution;
-mod diff;
 mod expectations;
 mod frame;
+mod learned;
+mod learning;
+mod learning_results;
 mod measured;
 mod number;
-mod subject;
+mod performance;
+mod phases;
 mod policies;
+mod subject;
 mod summary;
 mod table;
 
@@ -28,6 +36,8 @@ pub use crate::results::folder::{CHARTS, DIFF, REPORTS, SUMMARY};
 pub use diff::Diff;
 pub use measured::Measured;
 
+use beliefs::Beliefs;
+use criteria::Evidence;
 use expectations::Verdicts;
 
 /// What stands in the way of a report.
@@ -62,16 +72,22 @@ pub struct Told {
 pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let manifest = Manifest::read(folder)?;
     let verdicts = Verdicts::read(folder, &manifest)?;
-    let charts = curves::draw(folder, &manifest)?;
+    let subjects = subject::subjects(folder, &manifest)?;
+    let beliefs = Beliefs::read(folder)?;
+    let charts = curves::draw(folder, &manifest, &subjects, &beliefs)?;
     let path = folder.join(CHARTS);
     std::fs::create_dir_all(&path).map_err(|e| ResultsError::write(&path, &e))?;
     for (name, rendered) in &charts {
         rendered.write(&path, name).map_err(|e| ResultsError::write(&path, &e))?;
     }
     let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-    let (execution, criteria) = execution::report(folder, &manifest)?;
-    let mut reports = daily::reports(folder, &manifest)?;
-    reports.push(execution);
+    let evidence = Evidence::read(folder, &manifest)?;
+    let (execution, criteria) = execution::report(&evidence, &manifest);
+    let mut reports = vec![execution];
+    reports.push(performance::report(folder, &manifest, &evidence, &names)?);
+    reports.push(learning_results::report(folder, &manifest, &evidence, &beliefs)?);
+    reports.extend(daily::reports(folder, &manifest, &subjects)?);
+    reports.extend(learning::reports(folder, &manifest, &subjects, &beliefs)?);
     for report in &reports {
         let path = folder.join(&report.path);
         let above = path.parent().unwrap_or(folder);

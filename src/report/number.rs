@@ -1,5 +1,6 @@
 //! Numbers as people read them: no more digits than they are worth, with the unit's own form.
 
+use crate::analysis::interval::Estimate;
 use crate::analysis::measure::Measure;
 use crate::math;
 
@@ -33,8 +34,16 @@ pub(super) fn shown(value: f64, measure: Measure) -> String {
 
 /// A difference as people read it.
 pub(super) fn signed(value: f64, measure: Measure) -> String {
-    let text = shown(value, measure);
-    if value > 0.0 { format!("+{text}") } else { text }
+    with_sign(&shown(value, measure))
+}
+
+/// A number's text with a plus ahead of what is more than nothing; what rounds to nothing has no sign.
+pub(super) fn with_sign(text: &str) -> String {
+    match text.contains(|c: char| ('1'..='9').contains(&c)) {
+        true if text.starts_with('-') => text.to_owned(),
+        true => format!("+{text}"),
+        false => text.trim_start_matches('-').to_owned(),
+    }
 }
 
 /// A share as a percentage with `decimals`.
@@ -66,6 +75,16 @@ pub(super) fn counted(n: f64, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1.0 { "" } else { "s" })
 }
 
+/// A mean over seeds with its interval; alone where there is one seed, with their number where all seeds agree.
+pub(super) fn estimated(estimate: &Estimate, show: impl Fn(f64) -> String) -> String {
+    let mean = show(estimate.mean);
+    match estimate.n {
+        1 => mean,
+        n if estimate.sd == 0.0 => format!("{mean} (all {n} seeds)"),
+        _ => format!("{mean} [{}, {}]", show(estimate.low), show(estimate.high)),
+    }
+}
+
 /// What was found, or a dash.
 pub(super) fn or_dash(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), show)
@@ -86,5 +105,7 @@ mod tests {
         );
         assert_eq!((percent(0.995, 1), usd(0.012_34)), ("99.5 %".into(), "0.0123 USD".into()));
         assert_eq!(shown(0.991_23, measure::AVAILABILITY), "99.12");
+        let differences = [1.26, -1.26, 0.04, -0.04].map(|v| signed(v, measure::EFFICIENCY));
+        assert_eq!(differences, ["+1.3", "-1.3", "0.0", "0.0"]);
     }
 }

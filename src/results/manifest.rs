@@ -47,6 +47,8 @@ pub struct Manifest {
     pub blocks: Vec<BlockEntry>,
     /// Names of the stacks, in order; differences are to the first.
     pub variants: Vec<String>,
+    /// Name of each variant's order, or of its learner, in the order of the variants.
+    pub orders: Vec<String>,
     /// Of them, those that have daily and learning reports.
     pub reported: Vec<String>,
     /// Seeds, in order.

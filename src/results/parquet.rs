@@ -252,12 +252,18 @@ impl Rows {
     pub fn coded(&self, name: &str) -> Result<Coded, ResultsError> {
         let mut dictionary: Vec<String> = Vec::new();
         let mut code_of: BTreeMap<String, u32> = BTreeMap::new();
-        let mut codes = Vec::new();
+        let mut codes: Vec<u32> = Vec::new();
         for part in &self.parts {
             let cause = format!("column `{name}` is missing or of another type");
             let texts = part.column(name).ok().and_then(|c| c.str().ok());
             for text in texts.ok_or_else(|| unreadable(&self.path, &cause))?.iter() {
                 let text = text.unwrap_or_default();
+                // Most columns repeat themselves for long.
+                if let Some(&last) = codes.last().filter(|last| dictionary[**last as usize] == text)
+                {
+                    codes.push(last);
+                    continue;
+                }
                 let code = code_of.get(text).copied().unwrap_or_else(|| {
                     let code = dictionary.len() as u32;
                     dictionary.push(text.to_owned());

@@ -60,6 +60,23 @@ pub enum OrderRule {
     InformedGreedy,
 }
 
+impl OrderRule {
+    /// The name in scenarios; a learner's own where one decides.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Static(_) => "static",
+            Self::Random => "random",
+            Self::RoundRobin => "round_robin",
+            Self::Weighted(_) => "weighted",
+            Self::Cheapest => "cheapest",
+            Self::Fastest => "fastest",
+            Self::Learner { config, .. } => config.name(),
+            Self::InformedGreedy => "informed_greedy",
+        }
+    }
+}
+
 /// An order with its state.
 #[derive(Clone, Debug)]
 pub struct Order {
