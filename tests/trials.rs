@@ -1,5 +1,6 @@
 //! The watch over a deployed candidate and the A/B test, step by step by hand, and mistakes in their keys.
 
+use reflexarc::analysis::sequential::SAFE_FROM;
 use reflexarc::domain::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason};
 use reflexarc::routing::trial::{AbTest, AbTestRule, Adaptive, AdaptiveRule, Then, Watch};
 use reflexarc::scenario;
@@ -206,7 +207,12 @@ fn no_verdict_before_thirty_a_side_however_far_apart() {
         let told = pairs(&mut test, [10.0, 90.0], 71);
         let n = told[0].figures[1].expect("sampled").n;
         assert_eq!(told[0].policy, Some(Policy::B), "{watch:?}");
-        assert_eq!(n, if watch == Watch::Fixed { 100 } else { 30 }, "{watch:?}");
+        let wanted = match watch {
+            Watch::Fixed => 100,
+            Watch::ContinuousWelch => 30,
+            Watch::Sequential => SAFE_FROM,
+        };
+        assert_eq!(n, wanted, "{watch:?}");
         assert_eq!(test.close(SimTime(9)), None);
     }
 }
@@ -290,6 +296,11 @@ fn mistakes_in_trials_are_placed_and_cured() {
             format!("ab_test = {{ {pair}, min_samples = 10 }}"),
             "x.toml:18:72: `min_samples` cannot be 10: no verdict rests on so few",
             "^^ write 30 or more",
+        ),
+        (
+            format!("ab_test = {{ {pair}, samples = 40, watch = \"sequential\" }}"),
+            "x.toml:18:68: `samples` cannot be 40: a confidence sequence needs more",
+            "^^ write 50 or more, or another `watch`",
         ),
         (
             format!("ab_test = {{ {pair}, share_b = 1 }}"),

@@ -7,6 +7,8 @@ use crate::domain::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyRe
 use crate::math;
 use crate::units::SimTime;
 
+/// The plan allows no verdict before each side has as many samples.
+pub const LEAST_SAMPLES: u64 = 30;
 /// The power at which the smallest effect is told.
 const POWER: f64 = 0.8;
 
@@ -29,7 +31,8 @@ pub enum Watch {
     Fixed,
     /// By a Welch test after every sample, until one of them is significant.
     ContinuousWelch,
-    /// By a confidence sequence, which may be looked at after every sample.
+    /// By a confidence sequence, which may be looked at after every sample once it has enough
+    /// ([`crate::analysis::sequential::SAFE_FROM`]).
     Sequential,
 }
 
@@ -221,7 +224,7 @@ impl AbTest {
         (a.mean() - b.mean()).abs() >= self.least_z * squared.sqrt()
     }
 
-    /// What the samples say now; `None` where they have no spread.
+    /// What the samples say now; `None` where they have no spread, or too few for a confidence sequence.
     fn look(&self) -> Option<Look> {
         let [a, b] = &self.sides.map(|side| side.efficiency);
         let (difference, p_value) = match self.rule.watch {

@@ -13,7 +13,7 @@ use crate::reward::{Account, efficiency};
 use crate::sim::stream::{Purpose, Streams};
 use crate::units::{SimTime, TaskId};
 
-pub use ab_test::{AbTest, AbTestRule, Then, Watch};
+pub use ab_test::{AbTest, AbTestRule, LEAST_SAMPLES, Then, Watch};
 pub use adaptive::{Adaptive, AdaptiveRule};
 
 /// The second order of a stack and what it is there for, resolved. The stack's own order is the baseline, or side a.

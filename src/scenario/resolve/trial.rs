@@ -1,6 +1,7 @@
 //! Orders that hold two others: their keys with names resolved.
 
-use crate::routing::trial::{AbTestRule, AdaptiveRule, TrialKind};
+use crate::analysis::sequential::SAFE_FROM;
+use crate::routing::trial::{AbTestRule, AdaptiveRule, LEAST_SAMPLES, TrialKind, Watch};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
 use crate::scenario::values::Count;
@@ -9,9 +10,6 @@ use crate::units::SimTime;
 
 /// The largest alpha that a test may have; nobody means more than even odds of being wrong.
 const LARGEST_ALPHA: f64 = 0.5;
-
-/// Samples a side below which the plan wants no verdict (stage4 section 13).
-const LEAST_SAMPLES: u64 = 30;
 
 pub(super) fn adaptive(written: &Adaptive) -> TrialKind {
     let count = |n: Count| usize::try_from(n.get()).unwrap_or(usize::MAX);
@@ -40,6 +38,10 @@ pub(super) fn ab_test(written: &AbTest, stack: &Node, problems: &mut Problems) -
     if least < LEAST_SAMPLES {
         let message = format!("`min_samples` cannot be {least}: no verdict rests on so few");
         refuse("min_samples", message, format!("write {LEAST_SAMPLES} or more"));
+    }
+    if written.watch == Watch::Sequential && most < SAFE_FROM {
+        let message = format!("`samples` cannot be {most}: a confidence sequence needs more");
+        refuse("samples", message, format!("write {SAFE_FROM} or more, or another `watch`"));
     }
     if most < least {
         let message = format!("`samples` ({most}) is less than `min_samples` ({least})");

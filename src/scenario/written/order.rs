@@ -193,7 +193,7 @@ pub struct AbTest {
     /// The probability that a task belongs to side b.
     #[serde(default = "half")]
     pub share_b: Fraction,
-    /// There is no verdict before both sides have as many samples.
+    /// There is no verdict before both sides have as many samples, 30 or more; a confidence sequence waits for 50 at least.
     #[serde(default = "thirty")]
     pub min_samples: Count,
     /// The test is over when both sides have as many samples.
