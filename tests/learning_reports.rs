@@ -323,7 +323,7 @@ fn thirds_of_a_period_are_by_days_and_thirds_of_a_run_by_points() {
         assert_eq!(pieces.len(), 14);
         thirds(&pieces)
     };
-    let phases = table(&report, "## Early, middle, late", "");
+    let phases = table(&report, "## Early, middle, late", "runs");
     let seed = shown_seed(&report);
     let [early, middle, late] = of_days(&seed).map(|v| format!("{v:.1}"));
     assert_eq!(row(&phases, &format!("seed {seed}"))[..3], [early, middle, late]);

@@ -368,7 +368,7 @@ impl View<'_> {
             division.table,
             phases::covers(&division)
         ));
-        let header = ["", "early", "middle", "late", "late less early"];
+        let header = ["runs", "early", "middle", "late", "late less early"];
         let mut table = TextTable::new(header);
         let [early, middle, late] = own.efficiency;
         let mut row = vec![format!("seed {}", self.subject.run.seed)];
