@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reflexarc::analysis::measure::TRACKED;
-use reflexarc::analysis::run::{Bins, RunStatistics, Spans};
+use reflexarc::analysis::run::{Bins, RunStatistics};
+use reflexarc::analysis::window::Spans;
 use reflexarc::analysis::work::{WorkPhase, WorkTracker, step_efficiency};
 use reflexarc::calendar::LocalClock;
 use reflexarc::domain::{

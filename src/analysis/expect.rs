@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::diff::{BySeed, paired_difference, pairs};
 use crate::analysis::interval::{Estimate, seeds_to_tell};
 use crate::analysis::measure::{Better, Measure};
-use crate::analysis::run::Window;
 use crate::analysis::summary::over_seeds;
+use crate::analysis::window::Window;
 use crate::units::Level;
 
 /// What is expected of one measure of one variant in one block.

@@ -13,4 +13,5 @@ pub mod run;
 pub mod sequential;
 pub mod summary;
 pub mod welch;
+pub mod window;
 pub mod work;

@@ -2,7 +2,8 @@
 
 use crate::analysis::interval::{Estimate, mean_over_seeds};
 use crate::analysis::measure::Measure;
-use crate::analysis::run::{Value, Window};
+use crate::analysis::run::Value;
+use crate::analysis::window::Window;
 use crate::units::Level;
 
 /// One measure of one variant over all seeds.

@@ -8,7 +8,7 @@ use crate::analysis::diff::BySeed;
 use crate::analysis::expect::{Expectation, Judged, Target, judge};
 use crate::analysis::interval::Estimate;
 use crate::analysis::measure::{self, Measure};
-use crate::analysis::run::Window;
+use crate::analysis::window::Window;
 use crate::calendar::LocalClock;
 use crate::report::dates;
 use crate::report::entries::{Entries, with_interval};

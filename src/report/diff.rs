@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::analysis::diff::{BySeed, Change, Comparison, compare};
 use crate::analysis::interval::Estimate;
 use crate::analysis::measure::{MEASURES, Measure};
-use crate::analysis::run::Window;
+use crate::analysis::window::Window;
 use crate::report::entries::heading;
 use crate::report::measured::Measured;
 use crate::report::number::{shown, signed};

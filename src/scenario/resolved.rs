@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::analysis::expect::Expectation;
-use crate::analysis::run::{Bins, Spans};
+use crate::analysis::run::Bins;
+use crate::analysis::window::Spans;
 use crate::calendar::DailyTimes;
 use crate::engine::{Cell, End};
 use crate::registry::Registry;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use reflexarc::analysis::run::{Bins, RunStatistics, Spans};
+use reflexarc::analysis::run::{Bins, RunStatistics};
+use reflexarc::analysis::window::Spans;
 use reflexarc::calendar::LocalClock;
 use reflexarc::engine::{self, Cell};
 use reflexarc::results::column::{Table, Values};

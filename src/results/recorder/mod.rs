@@ -4,7 +4,8 @@ mod events;
 mod gathered;
 mod work;
 
-use crate::analysis::run::{Bins, RunStatistics, Spans};
+use crate::analysis::run::{Bins, RunStatistics};
+use crate::analysis::window::Spans;
 use crate::analysis::work::WorkPhase;
 use crate::calendar::LocalClock;
 use crate::domain::{Allocation, AttemptRecord, StackEvent, StepRecord, TaskRecord};

@@ -3,7 +3,7 @@
 use super::Resolver;
 use crate::analysis::expect::{Expectation, Target};
 use crate::analysis::measure::{self, Better, MEASURES, Measure};
-use crate::analysis::run::Window;
+use crate::analysis::window::Window;
 use crate::scenario::source::Span;
 use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Level;

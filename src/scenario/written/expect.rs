@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
-use crate::analysis::run::Window;
+use crate::analysis::window::Window;
 use crate::scenario::values::{Finite, Level, NonNegative};
 
 /// What a study is expected to show: a run says whether it is met.
