@@ -67,11 +67,15 @@ pub(super) fn report(
             "Does learning pay? Means over {n} seeds with 95 % intervals over seeds; differences are paired by seed."
         ),
     });
+    let mut any_learns = false;
     for block in &manifest.blocks {
         let view = View { tables: &tables, block, students: tables.students(block) };
+        any_learns |= !view.students.is_empty();
         view.write(&mut document);
     }
-    words(&mut document);
+    if any_learns {
+        words(&mut document);
+    }
     Ok(Report {
         group: "Learning results".to_owned(),
         path: format!("{REPORTS}/{}-Learning-Results.md", evidence.last_day()),
@@ -291,7 +295,7 @@ impl View<'_> {
         }
         if manifest.variants.iter().any(|variant| learner(manifest, variant).is_none()) {
             document.paragraph(
-                "How those without a learner move from early to late is the world's doing, not learning: read the others against it.",
+                "How those without a learner move from early to late is the doing of the world, or of a candidate on trial, not of learning: read the others against it.",
             );
         }
     }
