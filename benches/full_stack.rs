@@ -93,7 +93,12 @@ fn gateway(order: OrderRule, slots: u32) -> Cell {
 }
 
 fn learns(name: &str) -> OrderRule {
-    OrderRule::Learner { config: learner(name), scope: LearnerScope::All, keeps_short: false }
+    OrderRule::Learner {
+        config: learner(name),
+        wrappers: Default::default(),
+        scope: LearnerScope::All,
+        keeps_short: false,
+    }
 }
 
 /// Names of the rows.
@@ -431,9 +436,9 @@ fn compare_latency() {
 
 fn bench_learners() {
     const DECISIONS: u64 = 200_000;
-    let prior = Prior { scores: vec![[50.0; 4]; SERVERS] };
+    let prior = Prior::of_scores(vec![[50.0; 4]; SERVERS]);
     let eligible = ModelSet::first(SERVERS);
-    let context = Context { level: Level::L1, hour: 10, short: ModelSet::EMPTY };
+    let context = Context::plain(Level::L1, 10);
     let streams = Streams::new(SEED);
     let decide = |name: &str| {
         let mut learner = learner(name).build(&prior);
@@ -448,6 +453,8 @@ fn bench_learners() {
                 served: true,
                 quality: 100.0 * reward,
                 reward,
+                cost: 0.0,
+                own: true,
                 propensity: choice.propensity,
             });
         }

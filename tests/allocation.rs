@@ -24,7 +24,7 @@ use reflexarc::domain::{
     TaskRecord,
 };
 use reflexarc::engine::Cell;
-use reflexarc::learners::stage4_router_rule::moved;
+use reflexarc::learners::stage4::router_rule::moved;
 use reflexarc::routing::allocator::{STAGE4_BUDGETS, in_focus, preferences, stage4_number};
 use reflexarc::units::{Level, ModelId, PerLevel, SimTime, TaskId};
 use reflexarc::world::workload::{TraceRow, WorkloadSpec};

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use reflexarc::analysis::run::Bins;
 use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
-use reflexarc::learners::{CARDS, stage4_executor_rule, stage4_router_rule};
+use reflexarc::learners::CARDS;
+use reflexarc::learners::stage4::{executor_rule, router_rule};
 use reflexarc::reward::STAGE4_WEIGHTS;
 use reflexarc::units::{Level, SimTime};
 
@@ -124,9 +125,9 @@ fn by_level(level: Level, model: &str) -> Place {
 fn score_rules_believe_what_their_rule_makes_of_the_calls() {
     type Moved = fn(f64, Outcome, f64) -> f64;
     let rules: [(&str, Moved); 3] = [
-        ("order = \"stage4\"", stage4_router_rule::moved),
-        ("order.learner.stage4_router_rule = {}", stage4_router_rule::moved),
-        ("order.stage4.variant = \"executor\"", stage4_executor_rule::moved),
+        ("order = \"stage4\"", router_rule::moved),
+        ("order.learner.stage4_router_rule = {}", router_rule::moved),
+        ("order.stage4.variant = \"executor\"", executor_rule::moved),
     ];
     for (order, moved) in rules {
         // A rule keeps levels apart whatever the scope says.

@@ -108,7 +108,7 @@ fn check_task(cell: &Cell, task: &TaskRecord, calls: &[&AttemptRecord]) {
         assert!(model.levels[call.level.index()], "its level is not served: {call:?}");
         assert!(model.key != KeyState::Missing, "it has no key: {call:?}");
         match call.propensity {
-            Propensity::Exact(p) => {
+            Propensity::Exact(p) | Propensity::Estimated(p) => {
                 assert!(p > 0.0 && p <= 1.0 && call.chosen_by == ChosenBy::Learner, "{call:?}");
             }
             Propensity::Unknown => {}
@@ -298,6 +298,7 @@ fn a_learners_propensity_is_the_probability_of_its_choice_where_a_model_is_not_e
     draft.stack.order = OrderRule::Learner {
         config: serde_json::from_value(serde_json::json!({ "epsilon_greedy": { "epsilon": 0.3 } }))
             .expect("a learner"),
+        wrappers: Default::default(),
         scope: LearnerScope::All,
         keeps_short: false,
     };

@@ -228,8 +228,8 @@ fn mean_reward(algorithm: &LearnerConfig, world: u64, learner: u64) -> f64 {
     let success =
         DECLARED.map(|p| math::logistic(math::logit(p) + 0.5 * standard_normal(&mut truth)));
     let eligible: ModelSet = (0..4).map(ModelId).collect();
-    let context = Context { level: Level::L1, hour: 9, short: ModelSet::EMPTY };
-    let mut learner = algorithm.build(&Prior { scores: vec![[50.0; 4]; 4] });
+    let context = Context::plain(Level::L1, 9);
+    let mut learner = algorithm.build(&Prior::of_scores(vec![[50.0; 4]; 4]));
     let mut sum = 0.0;
     for task in (0..DECISIONS).map(TaskId) {
         let choice = learner.choose(&context, eligible, &mut choices.task(Purpose::Choice, task));
@@ -244,6 +244,8 @@ fn mean_reward(algorithm: &LearnerConfig, world: u64, learner: u64) -> f64 {
             served,
             quality: 100.0 * reward,
             reward,
+            cost: 0.0,
+            own: true,
             propensity: choice.propensity,
         });
     }

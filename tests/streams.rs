@@ -60,7 +60,12 @@ fn draft() -> Draft {
 fn learner(name: &str) -> OrderRule {
     let written = serde_json::json!({ name: {} });
     let config: LearnerConfig = serde_json::from_value(written).expect("it has defaults");
-    OrderRule::Learner { config, scope: LearnerScope::Level, keeps_short: false }
+    OrderRule::Learner {
+        config,
+        wrappers: Default::default(),
+        scope: LearnerScope::Level,
+        keeps_short: false,
+    }
 }
 
 /// What the world decided of a call.

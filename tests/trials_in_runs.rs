@@ -57,7 +57,12 @@ fn always(model: u16) -> OrderRule {
 fn greedy() -> OrderRule {
     let written = serde_json::json!({ "epsilon_greedy": { "epsilon": 0.0 } });
     let config: LearnerConfig = serde_json::from_value(written).expect("it is a learner");
-    OrderRule::Learner { config, scope: LearnerScope::All, keeps_short: false }
+    OrderRule::Learner {
+        config,
+        wrappers: Default::default(),
+        scope: LearnerScope::All,
+        keeps_short: false,
+    }
 }
 
 fn on_trial(mut draft: Draft, orders: [OrderRule; 2], kind: TrialKind) -> Cell {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use reflexarc::analysis::work::step_efficiency;
-use reflexarc::domain::{ModelSet, Outcome, Propensity, StepRecord};
+use reflexarc::domain::{Outcome, Propensity, StepRecord};
 use reflexarc::learners::{
-    Context, Feedback, Learner, Prior, stage4_executor_rule, stage4_q, stage4_router_rule,
+    Context, Feedback, Learner, Prior, stage4::executor_rule, stage4::q, stage4::router_rule,
 };
 use reflexarc::reward::stage4_efficiency;
 use reflexarc::routing::breaker::{Stage4Breaker, Stage4Rule};
@@ -67,13 +67,13 @@ fn replay_scores(rows: &[Value], moved: impl Fn(f64, Outcome, f64) -> f64) {
 #[test]
 fn the_router_score_rule_follows_its_vectors() {
     let rows = rows(include_str!("vectors/stage4_router_score_rule.json"), 30);
-    replay_scores(&rows, stage4_router_rule::moved);
+    replay_scores(&rows, router_rule::moved);
 }
 
 #[test]
 fn the_executor_score_rule_follows_its_vectors() {
     let rows = rows(include_str!("vectors/stage4_executor_score_rule.json"), 20);
-    replay_scores(&rows, stage4_executor_rule::moved);
+    replay_scores(&rows, executor_rule::moved);
 }
 
 #[test]
@@ -104,15 +104,15 @@ fn the_q_learner_follows_its_vectors() {
     let mut models: Vec<&str> = rows.iter().map(|row| text(row, "action")).collect();
     models.sort_unstable();
     models.dedup();
-    let prior = Prior { scores: vec![[50.0; 4]; models.len()] };
-    let mut learner = stage4_q::State::new(&stage4_q::Config::default(), &prior);
+    let prior = Prior::of_scores(vec![[50.0; 4]; models.len()]);
+    let mut learner = q::State::new(&q::Config::default(), &prior);
     for (i, row) in rows.iter().enumerate() {
         let hour = row["hour"].as_u64().expect("an hour") as u8;
-        let context = Context { level: level(row), hour, short: ModelSet::EMPTY };
+        let context = Context::plain(level(row), hour);
         let part = ["night", "morning", "afternoon", "evening"][usize::from(hour) / 6];
         assert_eq!(format!("{}_{part}", context.level), text(row, "state"), "row {i}");
         let performance = number(row, "performance");
-        let reward = stage4_q::reward(performance);
+        let reward = q::reward(performance);
         assert!((reward - number(row, "reward")).abs() <= EXACT, "row {i} gives {reward}: {row}");
         let model = models.binary_search(&text(row, "action")).expect("it was collected");
         learner.learn(&Feedback {
@@ -122,6 +122,8 @@ fn the_q_learner_follows_its_vectors() {
             served: true,
             quality: 100.0 * performance,
             reward,
+            cost: 0.0,
+            own: true,
             propensity: Propensity::Unknown,
         });
         let (q, epsilon) = (learner.values(&context)[model], learner.epsilon());

@@ -323,6 +323,8 @@ impl ChosenBy {
 pub enum Propensity {
     /// Known in closed form.
     Exact(f64),
+    /// Estimated by drawing the choice again.
+    Estimated(f64),
     /// Not known.
     Unknown,
 }
@@ -332,16 +334,17 @@ impl Propensity {
     #[must_use]
     pub fn value(self) -> Option<f64> {
         match self {
-            Self::Exact(p) => Some(p),
+            Self::Exact(p) | Self::Estimated(p) => Some(p),
             Self::Unknown => None,
         }
     }
 
-    /// `exact` or `none`, the column `propensity_kind`.
+    /// `exact`, `estimated` or `none`, the column `propensity_kind`.
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
             Self::Exact(_) => "exact",
+            Self::Estimated(_) => "estimated",
             Self::Unknown => "none",
         }
     }

@@ -1,50 +1,93 @@
-//! What index learners share: counts and means per model, and the choice of the largest index.
+//! What learners share: counts and means per model, and the choice of the largest index or by probabilities.
 
 use crate::domain::{ModelSet, Propensity};
-use crate::learners::Choice;
+use crate::learners::{Choice, Context};
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
 
-/// Plays and mean reward of each model.
+/// Plays, mean reward and mean squared reward of each model. Counts are real numbers, since they may fade.
 #[derive(Clone, Debug)]
 pub struct Arms {
     /// Rewards seen per model.
-    pub plays: Vec<u32>,
+    pub plays: Vec<f64>,
     /// Mean reward per model; 0 where there is none.
     pub means: Vec<f64>,
+    /// Mean squared reward per model; 0 where there is none.
+    pub squares: Vec<f64>,
     /// Rewards seen over all models.
-    pub total: u64,
+    pub total: f64,
 }
 
 impl Arms {
     /// Nothing seen yet of `n_models` models.
     #[must_use]
     pub fn new(n_models: usize) -> Self {
-        Self { plays: vec![0; n_models], means: vec![0.0; n_models], total: 0 }
+        let none = vec![0.0; n_models];
+        Self { plays: none.clone(), means: none.clone(), squares: none, total: 0.0 }
     }
 
     /// Books one reward.
     #[inline]
     pub fn book(&mut self, model: ModelId, reward: f64) {
         let i = model.index();
-        self.plays[i] += 1;
-        self.total += 1;
-        self.means[i] += (reward - self.means[i]) / f64::from(self.plays[i]);
+        self.plays[i] += 1.0;
+        self.total += 1.0;
+        self.means[i] += (reward - self.means[i]) / self.plays[i];
+        self.squares[i] += (reward * reward - self.squares[i]) / self.plays[i];
+    }
+
+    /// Takes back one reward that was booked.
+    pub fn unbook(&mut self, model: ModelId, reward: f64) {
+        let i = model.index();
+        self.total = (self.total - 1.0).max(0.0);
+        self.plays[i] = (self.plays[i] - 1.0).max(0.0);
+        if self.plays[i] > 0.0 {
+            self.means[i] -= (reward - self.means[i]) / self.plays[i];
+            self.squares[i] -= (reward * reward - self.squares[i]) / self.plays[i];
+        } else {
+            (self.means[i], self.squares[i]) = (0.0, 0.0);
+        }
+    }
+
+    /// Multiplies all counts by `factor`; means stay.
+    pub fn fade(&mut self, factor: f64) {
+        self.plays.iter_mut().for_each(|n| *n *= factor);
+        self.total *= factor;
     }
 
     /// Mean reward of a model; `None` before its first.
     #[must_use]
     pub fn mean(&self, model: ModelId) -> Option<f64> {
         let i = model.index();
-        (self.plays[i] > 0).then(|| self.means[i])
+        (self.plays[i] > 0.0).then(|| self.means[i])
     }
 
-    /// The index of a model: infinite before its first reward, so that every model is tried once.
+    /// Variance of a model's rewards (divided by their number).
+    #[must_use]
+    pub fn variance(&self, model: ModelId) -> f64 {
+        let i = model.index();
+        (self.squares[i] - self.means[i] * self.means[i]).max(0.0)
+    }
+
+    /// The index of a model from its mean and plays: infinite before its first play, so that every model is tried once.
+    ///
+    /// Where pending choices are counted they are plays, without a mean until the first result: of the models without any
+    /// result, the one with the fewest pending comes first.
     #[inline]
-    pub fn index(&self, model: ModelId, index: impl FnOnce(f64, f64) -> f64) -> f64 {
-        match self.plays[model.index()] {
-            0 => f64::INFINITY,
-            n => index(self.means[model.index()], f64::from(n)),
+    pub fn index(
+        &self,
+        context: &Context<'_>,
+        model: ModelId,
+        index: impl FnOnce(f64, f64) -> f64,
+    ) -> f64 {
+        let n = self.plays[model.index()];
+        let pending = f64::from(context.pending(model));
+        if n > 0.0 {
+            index(self.means[model.index()], n + pending)
+        } else if pending == 0.0 {
+            f64::INFINITY
+        } else {
+            f64::MAX / (1.0 + pending)
         }
     }
 }
@@ -91,6 +134,44 @@ pub fn greedy(
     Choice { model, propensity: Propensity::Exact(1.0 / f64::from(n_ties)), explored: false }
 }
 
+/// The choice of a policy that draws its indices: the largest, with an unknown probability.
+#[inline]
+pub fn drawn_largest(
+    eligible: ModelSet,
+    stream: &mut Stream,
+    mut index: impl FnMut(ModelId, &mut Stream) -> f64,
+) -> Choice {
+    let mut draws = stream.clone();
+    let (model, _) = largest(eligible, stream, |m| index(m, &mut draws));
+    Choice { model, propensity: Propensity::Unknown, explored: false }
+}
+
+/// A choice in proportion to weights, of which at least one is above 0.
+///
+/// A model whose probability rounds to nothing is never chosen, so the probability of what is chosen is above 0.
+#[inline]
+pub fn in_proportion(
+    eligible: ModelSet,
+    stream: &mut Stream,
+    weight: impl Fn(ModelId) -> f64,
+) -> Choice {
+    let total: f64 = eligible.iter().map(&weight).sum();
+    let mut left = stream.uniform() * total;
+    let mut last = None;
+    for model in eligible.iter() {
+        let own = weight(model);
+        if own > 0.0 {
+            last = Some((model, own));
+            left -= own;
+            if left < 0.0 {
+                break;
+            }
+        }
+    }
+    let (model, own) = last.expect("one eligible model has a weight above 0");
+    Choice { model, propensity: Propensity::Exact(own / total), explored: false }
+}
+
 /// The eligible model with the largest value; a tie goes to the lowest id.
 #[must_use]
 pub fn first_largest(eligible: ModelSet, mut value: impl FnMut(ModelId) -> f64) -> ModelId {
@@ -102,4 +183,39 @@ pub fn first_largest(eligible: ModelSet, mut value: impl FnMut(ModelId) -> f64) 
         }
     }
     best.expect("asked only when a model is eligible").0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learners::Features;
+    use crate::units::Level;
+
+    #[test]
+    fn what_is_taken_back_leaves_no_trace() {
+        let mut arms = Arms::new(2);
+        let model = ModelId(1);
+        for reward in [0.3, 0.9, 0.1] {
+            arms.book(model, reward);
+        }
+        arms.unbook(model, 0.3);
+        assert!((arms.means[1] - 0.5).abs() < 1e-12 && (arms.squares[1] - 0.41).abs() < 1e-12);
+        assert!((arms.variance(model) - 0.16).abs() < 1e-12);
+        arms.unbook(model, 0.9);
+        arms.unbook(model, 0.1);
+        assert_eq!((arms.mean(model), arms.total), (None, 0.0));
+    }
+
+    #[test]
+    fn pending_choices_are_plays() {
+        let mut arms = Arms::new(3);
+        arms.book(ModelId(0), 0.5);
+        let pending = [3, 0, 2];
+        let context = Context { pending: &pending, ..Context::plain(Level::L1, 0) };
+        let index = |i| arms.index(&context, ModelId(i), |mean, n| mean + 1.0 / n);
+        assert_eq!(index(0), 0.75);
+        assert_eq!(index(1), f64::INFINITY);
+        assert!(index(2) > 1e300 && index(2) < f64::INFINITY);
+        assert_eq!(Features::of_pairs(&[1.0, 2.0, 3.0, 4.0], 2).of(ModelId(1)), [3.0, 4.0]);
+    }
 }

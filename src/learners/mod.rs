@@ -1,31 +1,84 @@
 //! Learning algorithms: each in one file (`Config`, `State`, `CARD`) and one row of the table below.
 //!
 //! A learner sees contexts, what it chose and what came of it; it knows no world, no clock and no generator of its own.
+//! What does not depend on the algorithm (pending calls, forgetting, restarts, ...) is a wrapper.
 
 pub mod arms;
-pub mod epsilon_greedy;
-pub mod stage4_executor_rule;
-pub mod stage4_q;
-pub mod stage4_router_rule;
-pub mod thompson_beta;
-pub mod thompson_gaussian;
-pub mod ucb1;
+pub mod card;
+pub mod stage4;
+pub mod stationary;
+pub mod wrappers;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::card::{BeliefScale, Card, Exploration, Reads};
 use crate::domain::{ModelSet, Outcome, Propensity};
 use crate::sim::stream::Stream;
 use crate::units::{Level, ModelId, PerLevel};
 
 /// What is known when a decision is due.
 #[derive(Clone, Copy, Debug)]
-pub struct Context {
+pub struct Context<'a> {
     /// The step's level.
     pub level: Level,
     /// Local hour of the day, 0-23.
     pub hour: u8,
     /// Models believed to be short of tokens (they are eligible only where the order keeps them).
     pub short: ModelSet,
+    /// Features, for learners whose card says that they read them.
+    pub features: Features<'a>,
+    /// Own choices per model whose results are still to come; empty where they are not counted.
+    pub pending: &'a [u32],
+}
+
+impl Context<'_> {
+    /// A context of which nothing but level and hour is known.
+    #[must_use]
+    pub fn plain(level: Level, hour: u8) -> Self {
+        Self { level, hour, short: ModelSet::EMPTY, features: Features::NONE, pending: &[] }
+    }
+
+    /// Own choices of a model whose results are still to come.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self, model: ModelId) -> u32 {
+        self.pending.get(model.index()).copied().unwrap_or(0)
+    }
+}
+
+/// Features of a request: one vector for all models, or one for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Features<'a> {
+    values: &'a [f64],
+    /// Features of one model; 0 where all models share them.
+    width: usize,
+}
+
+impl<'a> Features<'a> {
+    /// No features.
+    pub const NONE: Self = Self { values: &[], width: 0 };
+
+    /// The same features for every model.
+    #[must_use]
+    pub fn of_request(values: &'a [f64]) -> Self {
+        Self { values, width: 0 }
+    }
+
+    /// `width` features for each model, in order of id.
+    #[must_use]
+    pub fn of_pairs(values: &'a [f64], width: usize) -> Self {
+        Self { values, width }
+    }
+
+    /// The features of one model.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, model: ModelId) -> &'a [f64] {
+        match self.width {
+            0 => self.values,
+            width => &self.values[model.index() * width..][..width],
+        }
+    }
 }
 
 /// A decision.
@@ -41,9 +94,9 @@ pub struct Choice {
 
 /// What came of one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Feedback {
+pub struct Feedback<'a> {
     /// The context of the decision.
-    pub context: Context,
+    pub context: Context<'a>,
     /// The model called.
     pub model: ModelId,
     /// How the call ended.
@@ -54,6 +107,10 @@ pub struct Feedback {
     pub quality: f64,
     /// The reward that the stack feeds its learner.
     pub reward: f64,
+    /// What the call cost, in the unit of [`Prior::cost_unit`].
+    pub cost: f64,
+    /// The learner itself chose the model (and no retry or fallback).
+    pub own: bool,
     /// Probability with which the learner chose the model, if it did.
     pub propensity: Propensity,
 }
@@ -63,107 +120,110 @@ pub struct Feedback {
 pub struct Prior {
     /// Declared score of every model at every level, 0-100.
     pub scores: Vec<PerLevel<f64>>,
+    /// The level that the learner is for, if it is for one alone.
+    pub level: Option<Level>,
+    /// Declared cost of a usual call of every model, in cost units.
+    pub costs: Vec<f64>,
+    /// What a cost of 1 is: 1 in bandit mode; on a stack, in USD, the declared cost of a usual call of the dearest model.
+    pub cost_unit: f64,
+    /// Features of a request, of the kind that the learner's card asks for.
+    pub n_features: usize,
+    /// Decisions to come, where that is known.
+    pub horizon: Option<u64>,
 }
 
 impl Prior {
+    /// Nothing known but scores.
+    #[must_use]
+    pub fn of_scores(scores: Vec<PerLevel<f64>>) -> Self {
+        let costs = vec![0.0; scores.len()];
+        Self { scores, level: None, costs, cost_unit: 1.0, n_features: 0, horizon: None }
+    }
+
     /// Number of models.
     #[must_use]
     pub fn n_models(&self) -> usize {
         self.scores.len()
     }
+
+    /// The decisions to come: as written, else as known, else 10,000.
+    #[must_use]
+    pub fn horizon(&self, written: Option<u64>) -> u64 {
+        written.or(self.horizon).unwrap_or(10_000)
+    }
+
+    /// Declared score of a model as a reward, 0..1: at a level, or on average over levels.
+    #[must_use]
+    pub fn declared_reward(&self, model: ModelId, level: Option<Level>) -> f64 {
+        let scores = &self.scores[model.index()];
+        let score = match level {
+            Some(level) => scores[level.index()],
+            None => scores.iter().sum::<f64>() / scores.len() as f64,
+        };
+        score / 100.0
+    }
 }
 
 /// An online learning algorithm.
 ///
-/// `choose` may not change the learner, so that a router can ask what it would choose; all state changes in `learn`.
+/// `choose` may not change the learner, so that a router can ask what it would choose; what it does change for is a choice
+/// that was acted on (`chosen`) and a result (`learn`).
 pub trait Learner {
     /// Chooses among `eligible`, which is never empty.
-    fn choose(&self, context: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice;
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice;
+
     /// Takes in what came of one call.
-    fn learn(&mut self, feedback: &Feedback);
+    fn learn(&mut self, feedback: &Feedback<'_>);
+
     /// What it believes of a model, on the scale of its card; `None` as long as it believes nothing.
-    fn belief(&self, context: &Context, model: ModelId) -> Option<f64>;
-}
+    fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64>;
 
-/// How a learner is described to people.
-#[derive(Clone, Copy, Debug)]
-pub struct Card {
-    /// One sentence.
-    pub summary: &'static str,
-    /// The rule in formulas.
-    pub formula: &'static str,
-    /// Where it comes from.
-    pub source: &'static str,
-    /// What it assumes, and when it fails.
-    pub fails: &'static str,
-    /// It keeps a table per level itself, so `learner_scope` does not split it.
-    pub keeps_levels: bool,
-    /// It keeps a table per quarter of the day.
-    pub keeps_hours: bool,
-    /// What a belief is.
-    pub belief: BeliefScale,
-    /// How it comes to call a model that it does not think best.
-    pub exploration: Exploration,
-}
+    /// Its choice of `model` was acted on: the call was made.
+    fn chosen(&mut self, _context: &Context<'_>, _model: ModelId) {}
 
-/// How a learner comes to call a model that it does not think best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exploration {
-    /// Not of its own accord: what it thinks worse is called when others are not to be had.
-    Never,
-    /// By choices of their own, which are marked.
-    Marked,
-    /// In every choice: a bound or a draw in place of the estimate; none is marked.
-    Inherent,
-}
-
-/// What a learner's belief of a model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BeliefScale {
-    /// A score of 0-100 or thereabouts.
-    Score,
-    /// The mean reward of a call.
-    Reward,
-    /// The value of an action: rewards to come, discounted.
-    Value,
-}
-
-impl BeliefScale {
-    /// The name in tables and reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Score => "score",
-            Self::Reward => "mean_reward",
-            Self::Value => "action_value",
-        }
+    /// The index of which it plays the largest, drawn where it is a draw; for learners whose card has `has_index`.
+    fn index(&self, _context: &Context<'_>, _model: ModelId, _stream: &mut Stream) -> f64 {
+        unreachable!("only learners with an index are asked for it")
     }
+
+    /// Multiplies its statistics, so that what lies back counts less; for learners whose card has `forgets`.
+    fn fade(&mut self, _factor: f64) {
+        unreachable!("only learners that can forget are asked to")
+    }
+
+    /// Takes back a result that it had taken in; for learners whose card has `forgets`.
+    fn unlearn(&mut self, _feedback: &Feedback<'_>) {
+        unreachable!("only learners that can forget are asked to")
+    }
+
+    /// A model has been added that was not there before.
+    fn model_added(&mut self, _model: ModelId) {}
 }
 
 macro_rules! learners {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $module:ident, $name:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $family:ident :: $module:ident, $name:literal;)+) => {
         /// A learner as written in a scenario: exactly one of these, with its keys.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub enum LearnerConfig {
-            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant($module::Config),)+
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant($family::$module::Config),)+
         }
 
         /// Any of the learners, without indirection in the hot loop.
         #[derive(Clone, Debug)]
         pub enum AnyLearner {
-            $($(#[doc = $doc])+ $variant($module::State),)+
+            $($(#[doc = $doc])+ $variant($family::$module::State),)+
         }
 
         /// Name and card of every learner, in the order of the table.
-        pub const CARDS: &[(&str, Card)] = &[$(($name, $module::CARD),)+];
+        pub const CARDS: &[(&str, Card)] = &[$(($name, $family::$module::CARD),)+];
 
         impl LearnerConfig {
             /// A fresh learner.
             #[must_use]
             pub fn build(&self, prior: &Prior) -> AnyLearner {
                 match self {
-                    $(Self::$variant(config) => AnyLearner::$variant($module::State::new(config, prior)),)+
+                    $(Self::$variant(config) => AnyLearner::$variant($family::$module::State::new(config, prior)),)+
                 }
             }
 
@@ -176,24 +236,45 @@ macro_rules! learners {
             /// Its card.
             #[must_use]
             pub fn card(&self) -> Card {
-                match self { $(Self::$variant(_) => $module::CARD,)+ }
+                match self { $(Self::$variant(_) => $family::$module::CARD,)+ }
             }
         }
 
         impl Learner for AnyLearner {
             #[inline]
-            fn choose(&self, context: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
+            fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
                 match self { $(Self::$variant(state) => state.choose(context, eligible, stream),)+ }
             }
 
             #[inline]
-            fn learn(&mut self, feedback: &Feedback) {
+            fn learn(&mut self, feedback: &Feedback<'_>) {
                 match self { $(Self::$variant(state) => state.learn(feedback),)+ }
             }
 
             #[inline]
-            fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+            fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64> {
                 match self { $(Self::$variant(state) => state.belief(context, model),)+ }
+            }
+
+            #[inline]
+            fn chosen(&mut self, context: &Context<'_>, model: ModelId) {
+                match self { $(Self::$variant(state) => state.chosen(context, model),)+ }
+            }
+
+            fn index(&self, context: &Context<'_>, model: ModelId, stream: &mut Stream) -> f64 {
+                match self { $(Self::$variant(state) => state.index(context, model, stream),)+ }
+            }
+
+            fn fade(&mut self, factor: f64) {
+                match self { $(Self::$variant(state) => state.fade(factor),)+ }
+            }
+
+            fn unlearn(&mut self, feedback: &Feedback<'_>) {
+                match self { $(Self::$variant(state) => state.unlearn(feedback),)+ }
+            }
+
+            fn model_added(&mut self, model: ModelId) {
+                match self { $(Self::$variant(state) => state.model_added(model),)+ }
             }
         }
     };
@@ -201,19 +282,19 @@ macro_rules! learners {
 
 learners! {
     /// The plan's router score rule: a clamped moving score with bonuses.
-    Stage4RouterRule = stage4_router_rule, "stage4_router_rule";
+    Stage4RouterRule = stage4::router_rule, "stage4_router_rule";
     /// The plan's executor score rule: a moving score without bonus or clamp.
-    Stage4ExecutorRule = stage4_executor_rule, "stage4_executor_rule";
+    Stage4ExecutorRule = stage4::executor_rule, "stage4_executor_rule";
     /// The plan's tabular Q-learning over level x time of day.
-    Stage4Q = stage4_q, "stage4_q";
+    Stage4Q = stage4::q, "stage4_q";
     /// Mostly the best mean so far, sometimes any model.
-    EpsilonGreedy = epsilon_greedy, "epsilon_greedy";
+    EpsilonGreedy = stationary::epsilon_greedy, "epsilon_greedy";
     /// The largest upper confidence bound of the mean.
-    Ucb1 = ucb1, "ucb1";
+    Ucb1 = stationary::ucb1, "ucb1";
     /// Posterior sampling with Beta beliefs.
-    ThompsonBeta = thompson_beta, "thompson_beta";
+    ThompsonBeta = stationary::thompson_beta, "thompson_beta";
     /// Posterior sampling with Gaussian beliefs.
-    ThompsonGaussian = thompson_gaussian, "thompson_gaussian";
+    ThompsonGaussian = stationary::thompson_gaussian, "thompson_gaussian";
 }
 
 #[cfg(test)]
@@ -223,7 +304,7 @@ mod tests {
     use crate::units::TaskId;
 
     fn every_learner() -> impl Iterator<Item = (&'static str, AnyLearner)> {
-        let prior = Prior { scores: vec![[50.0; 4]; 5] };
+        let prior = Prior::of_scores(vec![[50.0; 4]; 5]);
         CARDS.iter().map(move |(name, _)| {
             let written = serde_json::json!({ *name: {} });
             let config: LearnerConfig =
@@ -238,7 +319,7 @@ mod tests {
         for (name, mut learner) in every_learner() {
             let streams = Streams::new(11);
             let eligible: ModelSet = [1, 2, 4].into_iter().map(ModelId).collect();
-            let context = Context { level: Level::L2, hour: 9, short: ModelSet::EMPTY };
+            let context = Context::plain(Level::L2, 9);
             let mut good = 0;
             let n = 3000_u32;
             for t in 0..n {
@@ -257,6 +338,8 @@ mod tests {
                     served,
                     quality: if served { 96.0 } else { 0.0 },
                     reward: f64::from(u8::from(served)),
+                    cost: 0.0,
+                    own: true,
                     propensity: choice.propensity,
                 });
             }

@@ -6,6 +6,7 @@
 pub mod allocator;
 pub mod breaker;
 pub mod fallback;
+mod features;
 pub mod ledger;
 pub mod meter;
 pub mod monitor;

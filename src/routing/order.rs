@@ -1,9 +1,11 @@
 //! Router orders: which of the eligible models is called first.
 
+use super::features::FeatureMap;
 use crate::domain::{ChosenBy, ModelSet, Propensity, Request};
 use crate::learners::arms::first_largest;
+use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
-    AnyLearner, BeliefScale, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior,
+    BeliefScale, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior, Reads,
 };
 use crate::registry::Registry;
 use crate::sim::stream::Stream;
@@ -51,6 +53,8 @@ pub enum OrderRule {
     Learner {
         /// The algorithm.
         config: LearnerConfig,
+        /// What is put around it.
+        wrappers: Wrappers,
         /// Which decisions share one.
         scope: LearnerScope,
         /// Models short of tokens stay eligible; the learner discounts them itself.
@@ -75,12 +79,23 @@ impl OrderRule {
             Self::InformedGreedy => "informed_greedy",
         }
     }
+
+    /// What the order reads of a request besides its level.
+    #[must_use]
+    pub fn reads(&self) -> Reads {
+        match self {
+            Self::Learner { config, .. } => config.card().reads,
+            _ => Reads::Nothing,
+        }
+    }
 }
 
 /// An order with its state.
 #[derive(Clone, Debug)]
 pub struct Order {
     kind: Kind,
+    /// Makes the features that its learner reads; without it they are those of the view.
+    features: Option<FeatureMap>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +106,7 @@ enum Kind {
     Weighted(Vec<f64>),
     Cheapest(Vec<[f64; 2]>),
     Fastest(Vec<PerLevel<f64>>),
-    Learner { bank: Vec<AnyLearner>, scope: LearnerScope, keeps_short: bool, card: Card },
+    Learner { bank: Vec<Wrapped>, scope: LearnerScope, keeps_short: bool, card: Card },
     InformedGreedy,
 }
 
@@ -118,15 +133,24 @@ pub struct View<'a> {
     /// The request.
     pub request: &'a Request,
     /// The learner's context.
-    pub context: Context,
+    pub context: Context<'a>,
     /// Expected reward per model as told by the simulator, for the informed reference only.
     pub told: Option<&'a [f64]>,
 }
 
 impl Order {
-    /// The order with fresh state.
+    /// The order of a stack with fresh state: its learner knows the registry, and features of requests.
     #[must_use]
-    pub fn new(rule: &OrderRule, registry: &Registry, n_task_types: usize) -> Self {
+    pub fn of_stack(rule: &OrderRule, registry: &Registry, n_task_types: usize) -> Self {
+        let reads = rule.reads();
+        let order = Self::new(rule, registry, &Prior::of_registry(registry, reads), n_task_types);
+        let features = (reads != Reads::Nothing).then(|| FeatureMap::new(registry, rule.reads()));
+        Self { features, ..order }
+    }
+
+    /// The order with fresh state, its learner starting from `prior`.
+    #[must_use]
+    pub fn new(rule: &OrderRule, registry: &Registry, prior: &Prior, n_task_types: usize) -> Self {
         let kind = match rule {
             OrderRule::Static(models) => Kind::Static(models.clone()),
             OrderRule::Random => Kind::Random,
@@ -146,17 +170,20 @@ impl Order {
                     .map(|m| Level::ALL.map(|l| m.latency.mean_ms(l, EXPECTED_OUTPUT_TOKENS)))
                     .collect(),
             ),
-            OrderRule::Learner { config, scope, keeps_short } => {
-                let prior = Prior { scores: registry.models.iter().map(|m| m.score).collect() };
+            OrderRule::Learner { config, wrappers, scope, keeps_short } => {
                 let n = match scope {
                     _ if config.card().keeps_levels => 1,
                     LearnerScope::All => 1,
                     LearnerScope::Level => Level::ALL.len(),
                     LearnerScope::TaskType => n_task_types,
                 };
-                let bank = (0..n).map(|_| config.build(&prior)).collect();
+                let build = |at: usize| {
+                    let is_of_level = n > 1 && *scope == LearnerScope::Level;
+                    let level = is_of_level.then(|| Level::ALL[at]);
+                    Wrapped::new(config, wrappers, &Prior { level, ..prior.clone() })
+                };
                 Kind::Learner {
-                    bank,
+                    bank: (0..n).map(build).collect(),
                     scope: *scope,
                     keeps_short: *keeps_short,
                     card: config.card(),
@@ -164,7 +191,7 @@ impl Order {
             }
             OrderRule::InformedGreedy => Kind::InformedGreedy,
         };
-        Self { kind }
+        Self { kind, features: None }
     }
 
     /// Whether models short of tokens stay eligible.
@@ -196,7 +223,8 @@ impl Order {
         let model = match &mut self.kind {
             Kind::Learner { bank, scope, .. } => {
                 let learner = &bank[bank_index(bank.len(), *scope, view)];
-                return Some(learner.choose(&view.context, eligible, stream));
+                let context = with_features(&mut self.features, view);
+                return Some(learner.choose(&context, eligible, stream));
             }
             Kind::Static(models) => models.iter().copied().find(|m| eligible.contains(*m))?,
             Kind::Random => eligible.nth(stream.index(eligible.len()))?,
@@ -225,16 +253,34 @@ impl Order {
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
     }
 
+    /// The order's choice of `model` was acted on.
+    #[inline]
+    pub fn chosen(&mut self, view: &View<'_>, model: ModelId) {
+        if let Kind::Learner { bank, scope, .. } = &mut self.kind {
+            let index = bank_index(bank.len(), *scope, view);
+            bank[index].chosen(&with_features(&mut self.features, view), model);
+        }
+    }
+
+    /// A call that the order chose came back without a reward.
+    pub fn refused(&mut self, view: &View<'_>, model: ModelId) {
+        if let Kind::Learner { bank, scope, .. } = &mut self.kind {
+            let index = bank_index(bank.len(), *scope, view);
+            bank[index].refused(model);
+        }
+    }
+
     /// Feeds the learner, if there is one; then returns by how much its belief of the model moved, on a scale of 1, if it
     /// believed something before.
     #[inline]
-    pub fn learn(&mut self, view: &View<'_>, feedback: &Feedback) -> Option<Option<f64>> {
+    pub fn learn(&mut self, view: &View<'_>, feedback: &Feedback<'_>) -> Option<Option<f64>> {
         let Kind::Learner { bank, scope, card, .. } = &mut self.kind else { return None };
         let index = bank_index(bank.len(), *scope, view);
         let learner = &mut bank[index];
-        let before = learner.belief(&view.context, feedback.model);
-        learner.learn(feedback);
-        let after = learner.belief(&view.context, feedback.model);
+        let context = with_features(&mut self.features, view);
+        let before = learner.belief(&context, feedback.model);
+        learner.learn(&Feedback { context, ..*feedback });
+        let after = learner.belief(&context, feedback.model);
         let unit = if card.belief == BeliefScale::Score { 100.0 } else { 1.0 };
         Some(before.zip(after).map(|(before, after)| (after - before) / unit))
     }
@@ -250,7 +296,7 @@ impl Order {
 
     /// What the learner believes of each of `n_models` models in a context; nothing where learners are kept by task type.
     #[must_use]
-    pub fn level_beliefs(&self, context: &Context, n_models: usize) -> Vec<Option<f64>> {
+    pub fn level_beliefs(&self, context: &Context<'_>, n_models: usize) -> Vec<Option<f64>> {
         let learner = match &self.kind {
             Kind::Learner { bank, .. } if bank.len() == 1 => Some(&bank[0]),
             Kind::Learner { bank, scope: LearnerScope::Level, .. } => {
@@ -280,11 +326,7 @@ impl Order {
             };
             for (level, task_type) in contexts {
                 for &hour in hours {
-                    let context = Context {
-                        level: level.unwrap_or(Level::L1),
-                        hour: hour.unwrap_or(0),
-                        short: ModelSet::EMPTY,
-                    };
+                    let context = Context::plain(level.unwrap_or(Level::L1), hour.unwrap_or(0));
                     beliefs.extend((0..n_models as u16).map(ModelId).filter_map(|model| {
                         let value = learner.belief(&context, model)?;
                         Some(Belief { level, task_type, hour, model, value })
@@ -293,6 +335,15 @@ impl Order {
             }
         }
         beliefs
+    }
+}
+
+/// The view's context, with the features of its request where the order makes them.
+#[inline]
+fn with_features<'a>(features: &'a mut Option<FeatureMap>, view: &View<'a>) -> Context<'a> {
+    match features {
+        Some(map) => Context { features: map.of(view.request, view.context.hour), ..view.context },
+        None => view.context,
     }
 }
 

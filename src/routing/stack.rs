@@ -19,7 +19,7 @@ use crate::calendar::{DailyTimes, LocalClock};
 use crate::domain::{
     ChosenBy, FallbackReason, ModelSet, Outcome, Propensity, Request, Response, Role, StackEvent,
 };
-use crate::learners::{BeliefScale, Choice, Context, Feedback};
+use crate::learners::{BeliefScale, Choice, Context, Feedback, Prior, Reads};
 use crate::registry::Registry;
 use crate::reward::Account;
 use crate::sim::stream::{Purpose, Streams};
@@ -37,6 +37,8 @@ pub struct Stack {
     clock: LocalClock,
     /// The stack's own order, and the one on trial.
     orders: Vec<Order>,
+    /// What a cost of 1 is to learners, in USD.
+    cost_unit: f64,
     trial: Option<Trial>,
     pub(super) ledger: Ledger,
     pub(super) breakers: Breakers,
@@ -72,8 +74,9 @@ impl Stack {
             clock: LocalClock::new(start, zone.clone()),
             orders: std::iter::once(&rule.order)
                 .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
-                .map(|order| Order::new(order, registry, n_task_types))
+                .map(|order| Order::of_stack(order, registry, n_task_types))
                 .collect(),
+            cost_unit: Prior::of_registry(registry, Reads::Nothing).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             ledger: Ledger::new(rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, n_models),
@@ -312,7 +315,8 @@ impl Stack {
             usize::from(request.step),
             nth,
         );
-        let context = Context { level: request.level, hour: self.hour(now), short };
+        let hour = self.hour(now);
+        let context = Context { short, ..Context::plain(request.level, hour) };
         let order = &mut self.orders[usize::from(chain.arm)];
         order.pick(&View { request, context, told }, among, &mut stream)
     }
@@ -380,6 +384,11 @@ impl Stack {
     ) -> Next {
         chain.tried.insert(call.model);
         if self.breakers.acquire(now, call.model, &mut self.log) {
+            if call.chosen_by == ChosenBy::Learner && self.rule.learning {
+                let context = Context::plain(request.level, call.hour);
+                let view = View { request, context, told: None };
+                self.orders[usize::from(chain.arm)].chosen(&view, call.model);
+            }
             return Next::Call(call);
         }
         let reason = FallbackReason::ModelFailure;
@@ -439,25 +448,31 @@ impl Stack {
         if !self.rule.learning {
             return None;
         }
-        let reward = if response.outcome.is_refusal() {
-            self.rule.refusal_reward?
-        } else {
-            let account = Account {
-                outcome: response.outcome,
-                served,
-                level: request.level,
-                quality: response.quality,
-                tokens: response.tokens() as f64,
-                duration_ms: response.duration.as_millis_f64(),
-                cost_usd: response.cost_usd,
-            };
-            self.reweighter.record(&account);
-            self.reweighter.reward().of(&account)
-        };
-        let context = Context { level: request.level, hour: call.hour, short: ModelSet::EMPTY };
-        let propensity = match call.chosen_by {
-            ChosenBy::Learner => call.propensity,
-            _ => Propensity::Unknown,
+        let own = call.chosen_by == ChosenBy::Learner;
+        let context = Context::plain(request.level, call.hour);
+        let view = View { request, context, told: None };
+        let refusal = response.outcome.is_refusal().then_some(self.rule.refusal_reward);
+        let reward = match refusal {
+            Some(Some(reward)) => reward,
+            Some(None) => {
+                if own {
+                    self.orders[usize::from(arm)].refused(&view, call.model);
+                }
+                return None;
+            }
+            None => {
+                let account = Account {
+                    outcome: response.outcome,
+                    served,
+                    level: request.level,
+                    quality: response.quality,
+                    tokens: response.tokens() as f64,
+                    duration_ms: response.duration.as_millis_f64(),
+                    cost_usd: response.cost_usd,
+                };
+                self.reweighter.record(&account);
+                self.reweighter.reward().of(&account)
+            }
         };
         let feedback = Feedback {
             context,
@@ -466,9 +481,10 @@ impl Stack {
             served,
             quality: response.quality,
             reward,
-            propensity,
+            cost: response.cost_usd / self.cost_unit,
+            own,
+            propensity: if own { call.propensity } else { Propensity::Unknown },
         };
-        let view = View { request, context, told: None };
         let (is_metered, shadow) = match &self.trial {
             None => (true, None),
             Some(trial) => (arm == trial.in_service(), trial.shadow_of(arm)),
@@ -480,7 +496,7 @@ impl Stack {
         }
         if let Some(shadow) = shadow {
             // Another order chose, so the probability is not that of this one.
-            let feedback = Feedback { propensity: Propensity::Unknown, ..feedback };
+            let feedback = Feedback { own: false, propensity: Propensity::Unknown, ..feedback };
             self.orders[usize::from(shadow)].learn(&view, &feedback);
         }
         Some(reward)
@@ -558,7 +574,7 @@ impl Stack {
         let of_level: Vec<(Vec<f64>, Vec<Option<f64>>)> = Level::ALL
             .iter()
             .map(|&level| {
-                let context = Context { level, hour: hour as u8, short: ModelSet::EMPTY };
+                let context = Context::plain(level, hour as u8);
                 let order = self.in_service();
                 let beliefs = order.level_beliefs(&context, self.scores.len());
                 let declared = self.scores.iter().map(|score| score[level.index()]);

@@ -213,7 +213,7 @@ fn order() -> impl Strategy<Value = OrderRule> {
         Just(LearnerScope::All)
     ];
     let learner = (0..CARDS.len(), scope, any::<bool>()).prop_map(|(i, scope, keeps_short)| {
-        OrderRule::Learner { config: learner(i), scope, keeps_short }
+        OrderRule::Learner { config: learner(i), wrappers: Default::default(), scope, keeps_short }
     });
     let fixed = prop_oneof![
         collection::vec(0..12_u16, 1..12)

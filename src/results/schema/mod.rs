@@ -94,7 +94,7 @@ table! {
         chosen_by: ChosenBy,
         /// Probability with which the learner chose it; null where unknown or not chosen by a learner.
         propensity: Option<f64>,
-        /// exact, or none.
+        /// exact, estimated, or none.
         propensity_kind: &'n str,
         /// Why a fallback was needed; null for other roles.
         fallback_reason: Option<FallbackReason>,

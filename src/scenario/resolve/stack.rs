@@ -2,7 +2,9 @@
 
 use super::{Models, Resolver, daily, trial};
 use crate::domain::Outcome;
-use crate::learners::{LearnerConfig, stage4_executor_rule, stage4_router_rule};
+use crate::learners::LearnerConfig;
+use crate::learners::stage4::{executor_rule, router_rule};
+use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::breaker::{BreakerRule, Stage4Rule};
@@ -127,12 +129,12 @@ fn orders(
             return Some(Orders { order: OrderRule::Static(Vec::new()), trial: None, selection });
         }
         plain => {
-            let order = order_rule(&plain.plain()?, stack, models, problems)?;
+            let order = order_rule(&plain.plain()?, stack, tree, models, problems)?;
             return Some(Orders { order, trial: None, selection: None });
         }
     };
-    let order = order_rule(own, stack, models, problems);
-    let challenger = order_rule(other, stack, models, problems);
+    let order = order_rule(own, stack, tree, models, problems);
+    let challenger = order_rule(other, stack, tree, models, problems);
     let trial = Some(TrialRule { challenger: challenger?, kind });
     Some(Orders { order: order?, trial, selection: None })
 }
@@ -140,21 +142,23 @@ fn orders(
 fn order_rule(
     written: &PlainOrder,
     stack: &Stack,
+    tree: &Node,
     models: &Models,
     problems: &mut Problems,
 ) -> Option<OrderRule> {
     let learner = |config: LearnerConfig, keeps_short| OrderRule::Learner {
         config,
+        wrappers: stack.wrappers.clone(),
         scope: stack.learner_scope,
         keeps_short,
     };
     let rule = match written {
         PlainOrder::Stage4(stage4) => match stage4.variant {
             RouterVariant::Router => {
-                learner(LearnerConfig::Stage4RouterRule(stage4_router_rule::Config {}), false)
+                learner(LearnerConfig::Stage4RouterRule(router_rule::Config {}), false)
             }
             RouterVariant::Executor => {
-                learner(LearnerConfig::Stage4ExecutorRule(stage4_executor_rule::Config {}), true)
+                learner(LearnerConfig::Stage4ExecutorRule(executor_rule::Config {}), true)
             }
         },
         PlainOrder::StaticOrder(list) => OrderRule::Static(models.ids(&list.models, problems)),
@@ -180,6 +184,19 @@ fn order_rule(
         PlainOrder::Learner(config) => learner(config.clone(), false),
         PlainOrder::InformedGreedy(_) => OrderRule::InformedGreedy,
     };
+    let objection = match &rule {
+        OrderRule::Learner { config, wrappers, .. } => {
+            let reason = Wrapped::objection(wrappers, &config.card());
+            reason.map(|(key, needs)| (format!("wrappers.{key}"), needs, config.name()))
+        }
+        _ => None,
+    };
+    if let Some((path, needs, name)) = objection {
+        let message = format!("`{path}` needs {needs}, which `{name}` is not");
+        let cure =
+            format!("leave `{path}` out, or take another learner (`reflexarc list learners`)");
+        problems.add(tree.span_at(&Path::of(&path)), message, cure);
+    }
     Some(rule)
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Allocation, Monitor, Name, Order, Reward, Reweighting};
+use crate::learners::wrappers::Wrappers;
 use crate::routing::fallback::RetryTarget;
 use crate::routing::order::LearnerScope;
 use crate::scenario::values::{Count, Duration, Finite, Fraction, Positive, Share, Whole};
@@ -25,6 +26,8 @@ pub struct Stack {
     pub reweighting: Option<Reweighting>,
     /// What has a learner of its own: each level, each task type, or all tasks together.
     pub learner_scope: LearnerScope,
+    /// What is put around the learner, whatever its algorithm.
+    pub wrappers: Wrappers,
     /// Whether the order leaves out models whose breaker is open. If not, such a call is refused by the breaker.
     pub order_sees_breaker: bool,
     /// The time after which a call is given up.
@@ -63,6 +66,7 @@ impl Default for Stack {
             reward: None,
             reweighting: None,
             learner_scope: LearnerScope::Level,
+            wrappers: Wrappers::default(),
             order_sees_breaker: true,
             call_timeout: Duration::from_millis(30_000),
             last_resort: None,

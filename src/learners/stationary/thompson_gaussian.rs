@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::NonNegative;
-use crate::domain::{ModelSet, Propensity};
-use crate::learners::arms::{Arms, largest};
-use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
+use crate::domain::ModelSet;
+use crate::learners::arms::{Arms, drawn_largest};
+use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::sample::standard_normal;
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
@@ -30,10 +30,9 @@ pub const CARD: Card = Card {
     formula: "argmax theta, theta ~ N(mean, sigma^2 / (plays + 1)); every model once first, since a prior mean of 0 and a small sigma would never try some",
     source: "Agrawal, Goyal, \"Further optimal regret bounds for Thompson sampling\", 2013",
     fails: "Assumes a known spread of rewards and no drift; a sigma far above the true one explores long.",
-    keeps_levels: false,
-    keeps_hours: false,
-    belief: BeliefScale::Reward,
-    exploration: Exploration::Inherent,
+    has_index: true,
+    forgets: true,
+    ..Card::BLANK
 };
 
 /// Thompson sampling in flight.
@@ -51,25 +50,44 @@ impl State {
         let n = prior.n_models();
         Self { arms: Arms::new(n), spread: vec![config.sigma.get(); n], sigma: config.sigma.get() }
     }
+
+    fn narrow(&mut self, model: ModelId) {
+        self.spread[model.index()] = self.sigma / (self.arms.plays[model.index()] + 1.0).sqrt();
+    }
 }
 
 impl Learner for State {
-    fn choose(&self, _: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
-        let mut draws = stream.clone();
-        let (model, _) = largest(eligible, stream, |m| {
-            let noise = self.spread[m.index()] * standard_normal(&mut draws);
-            self.arms.index(m, |mean, _| mean + noise)
-        });
-        Choice { model, propensity: Propensity::Unknown, explored: false }
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
+        drawn_largest(eligible, stream, |m, draws| self.index(context, m, draws))
     }
 
-    fn learn(&mut self, feedback: &Feedback) {
+    fn learn(&mut self, feedback: &Feedback<'_>) {
         self.arms.book(feedback.model, feedback.reward);
-        let i = feedback.model.index();
-        self.spread[i] = self.sigma / (f64::from(self.arms.plays[i]) + 1.0).sqrt();
+        self.narrow(feedback.model);
     }
 
-    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+    fn belief(&self, _: &Context<'_>, model: ModelId) -> Option<f64> {
         self.arms.mean(model)
+    }
+
+    #[inline]
+    fn index(&self, context: &Context<'_>, model: ModelId, stream: &mut Stream) -> f64 {
+        let z = standard_normal(stream);
+        self.arms.index(context, model, |mean, n| match context.pending(model) {
+            0 => mean + self.spread[model.index()] * z,
+            _ => mean + self.sigma / (n + 1.0).sqrt() * z,
+        })
+    }
+
+    fn fade(&mut self, factor: f64) {
+        self.arms.fade(factor);
+        for (spread, n) in self.spread.iter_mut().zip(&self.arms.plays) {
+            *spread = self.sigma / (n + 1.0).sqrt();
+        }
+    }
+
+    fn unlearn(&mut self, feedback: &Feedback<'_>) {
+        self.arms.unbook(feedback.model, feedback.reward);
+        self.narrow(feedback.model);
     }
 }

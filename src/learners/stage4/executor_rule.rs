@@ -20,9 +20,9 @@ pub const CARD: Card = Card {
     source: "Stage 4 plan, executor (stage4 section 6)",
     fails: "Never explores: a model that lost its lead by bad luck is not asked again while another's score stays above.",
     keeps_levels: true,
-    keeps_hours: false,
     belief: BeliefScale::Score,
     exploration: Exploration::Never,
+    ..Card::BLANK
 };
 
 /// The executor does not leave out a model short of tokens; it multiplies its score by this (stage4 section 4).
@@ -56,7 +56,7 @@ pub fn moved(score: f64, outcome: Outcome, quality: f64) -> f64 {
 }
 
 impl Learner for State {
-    fn choose(&self, context: &Context, eligible: ModelSet, _: &mut Stream) -> Choice {
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, _: &mut Stream) -> Choice {
         let level = context.level.index();
         let model = first_largest(eligible, |m| {
             let score = self.scores[m.index()][level];
@@ -65,12 +65,12 @@ impl Learner for State {
         Choice { model, propensity: Propensity::Exact(1.0), explored: false }
     }
 
-    fn learn(&mut self, feedback: &Feedback) {
+    fn learn(&mut self, feedback: &Feedback<'_>) {
         let score = &mut self.scores[feedback.model.index()][feedback.context.level.index()];
         *score = moved(*score, feedback.outcome, feedback.quality);
     }
 
-    fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+    fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64> {
         Some(self.scores[model.index()][context.level.index()])
     }
 }

@@ -20,9 +20,9 @@ pub const CARD: Card = Card {
     source: "Stage 4 plan, router (stage4 section 6)",
     fails: "With successes of mean quality >= 50 every score ends at 100: the rule saturates and cannot tell models apart.",
     keeps_levels: true,
-    keeps_hours: false,
     belief: BeliefScale::Score,
     exploration: Exploration::Never,
+    ..Card::BLANK
 };
 
 /// The scores in flight.
@@ -53,18 +53,18 @@ pub fn moved(score: f64, outcome: Outcome, quality: f64) -> f64 {
 }
 
 impl Learner for State {
-    fn choose(&self, context: &Context, eligible: ModelSet, _: &mut Stream) -> Choice {
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, _: &mut Stream) -> Choice {
         let level = context.level.index();
         let model = first_largest(eligible, |m| self.scores[m.index()][level]);
         Choice { model, propensity: Propensity::Exact(1.0), explored: false }
     }
 
-    fn learn(&mut self, feedback: &Feedback) {
+    fn learn(&mut self, feedback: &Feedback<'_>) {
         let score = &mut self.scores[feedback.model.index()][feedback.context.level.index()];
         *score = moved(*score, feedback.outcome, feedback.quality);
     }
 
-    fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+    fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64> {
         Some(self.scores[model.index()][context.level.index()])
     }
 }

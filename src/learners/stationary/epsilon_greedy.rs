@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::{Arms, largest};
-use crate::learners::{BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, Prior};
+use crate::learners::{Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
 
@@ -29,10 +29,9 @@ pub const CARD: Card = Card {
     formula: "with probability epsilon uniform over the eligible models, else argmax mean; every model once first; ties at random",
     source: "Auer, Cesa-Bianchi, Fischer, \"Finite-time analysis of the multiarmed bandit problem\", 2002",
     fails: "A fixed epsilon never stops exploring: regret grows linearly, however long it runs.",
-    keeps_levels: false,
-    keeps_hours: false,
-    belief: BeliefScale::Reward,
     exploration: Exploration::Marked,
+    forgets: true,
+    ..Card::BLANK
 };
 
 /// Epsilon-greedy in flight.
@@ -51,24 +50,32 @@ impl State {
 }
 
 impl Learner for State {
-    fn choose(&self, _: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
         let explores = stream.uniform() < self.epsilon;
         let any = stream.index(eligible.len());
-        let (best, n_ties) = largest(eligible, stream, |m| self.arms.index(m, |mean, _| mean));
+        let value = |m| self.arms.index(context, m, |mean, _| mean);
+        let (best, n_ties) = largest(eligible, stream, value);
         let model = if explores { eligible.nth(any).expect("drawn below the count") } else { best };
         // A tied model is as likely as the drawn one, so the choice's probability follows from its index alone.
-        let is_best =
-            self.arms.index(model, |mean, _| mean) == self.arms.index(best, |mean, _| mean);
+        let is_best = value(model) == value(best);
         let greedy = if is_best { (1.0 - self.epsilon) / f64::from(n_ties) } else { 0.0 };
         let propensity = Propensity::Exact(greedy + self.epsilon / eligible.len() as f64);
         Choice { model, propensity, explored: explores }
     }
 
-    fn learn(&mut self, feedback: &Feedback) {
+    fn learn(&mut self, feedback: &Feedback<'_>) {
         self.arms.book(feedback.model, feedback.reward);
     }
 
-    fn belief(&self, _: &Context, model: ModelId) -> Option<f64> {
+    fn belief(&self, _: &Context<'_>, model: ModelId) -> Option<f64> {
         self.arms.mean(model)
+    }
+
+    fn fade(&mut self, factor: f64) {
+        self.arms.fade(factor);
+    }
+
+    fn unlearn(&mut self, feedback: &Feedback<'_>) {
+        self.arms.unbook(feedback.model, feedback.reward);
     }
 }

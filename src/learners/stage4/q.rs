@@ -47,6 +47,7 @@ pub const CARD: Card = Card {
     keeps_hours: true,
     belief: BeliefScale::Value,
     exploration: Exploration::Marked,
+    ..Card::BLANK
 };
 
 /// The table in flight.
@@ -73,7 +74,7 @@ impl State {
 
     /// The values of the context's state, by model.
     #[must_use]
-    pub fn values(&self, context: &Context) -> &[f64] {
+    pub fn values(&self, context: &Context<'_>) -> &[f64] {
         let state = context.level.index() * 4 + usize::from(context.hour) / 6;
         &self.q[state * self.n_models..][..self.n_models]
     }
@@ -100,7 +101,7 @@ pub fn reward(performance: f64) -> f64 {
 }
 
 impl Learner for State {
-    fn choose(&self, context: &Context, eligible: ModelSet, stream: &mut Stream) -> Choice {
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
         let values = self.values(context);
         let best = first_largest(eligible, |m| values[m.index()]);
         let explored = stream.uniform() < self.epsilon;
@@ -111,7 +112,7 @@ impl Learner for State {
         Choice { model, propensity, explored }
     }
 
-    fn learn(&mut self, feedback: &Feedback) {
+    fn learn(&mut self, feedback: &Feedback<'_>) {
         let performance = if feedback.served { feedback.quality / 100.0 } else { 0.0 };
         let most = self.values(&feedback.context).iter().copied().fold(f64::MIN, f64::max);
         let state = feedback.context.level.index() * 4 + usize::from(feedback.context.hour) / 6;
@@ -122,7 +123,7 @@ impl Learner for State {
             (self.epsilon * self.config.epsilon_decay.get()).max(self.config.epsilon_floor.get());
     }
 
-    fn belief(&self, context: &Context, model: ModelId) -> Option<f64> {
+    fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64> {
         Some(self.values(context)[model.index()])
     }
 }

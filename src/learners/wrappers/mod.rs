@@ -1,0 +1,126 @@
+//! What may be put around any learner, whatever its algorithm.
+//!
+//! Choosing among open models only needs no wrapper: every learner is asked with the set of those that may be called. Nor do
+//! late results: each carries the probability that was stored when its model was chosen.
+
+pub mod memory;
+pub mod pending;
+pub mod propensity;
+pub mod warm_start;
+
+use serde::{Deserialize, Serialize};
+
+use self::memory::{Memory, Remembered};
+use self::pending::Pending;
+use self::warm_start::WarmStart;
+use super::{AnyLearner, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior};
+use crate::bounded::Count;
+use crate::domain::ModelSet;
+use crate::sim::stream::Stream;
+use crate::units::ModelId;
+
+/// What is put around a learner; nothing unless written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wrappers {
+    /// Whether choices whose results are still to come count as plays, so that a bound does not repeat one model while
+    /// its results are late.
+    pub count_pending: bool,
+    /// What lies back counts less, or not at all.
+    pub memory: Option<Memory>,
+    /// The learner starts with results that agree with the declared scores.
+    pub warm_start: Option<WarmStart>,
+    /// The probability of a choice that has no closed form is estimated from so many choices drawn again.
+    #[schemars(example = 200)]
+    pub estimate_propensity: Option<Count>,
+}
+
+/// A learner with what is put around it.
+#[derive(Clone, Debug)]
+pub struct Wrapped {
+    inner: AnyLearner,
+    pending: Option<Pending>,
+    memory: Option<Remembered>,
+    redraws: u32,
+}
+
+impl Wrapped {
+    /// A fresh learner.
+    #[must_use]
+    pub fn new(config: &LearnerConfig, wrappers: &Wrappers, prior: &Prior) -> Self {
+        let mut inner = config.build(prior);
+        if let Some(warm_start) = &wrappers.warm_start {
+            warm_start.teach(&mut inner, config.card().keeps_levels, prior);
+        }
+        Self {
+            inner,
+            pending: wrappers.count_pending.then(|| Pending::new(prior.n_models())),
+            memory: wrappers.memory.map(Remembered::new),
+            redraws: wrappers.estimate_propensity.map_or(0, |n| n.get() as u32),
+        }
+    }
+
+    /// The key of a wrapper that cannot be put around a learner, and what sort of learner it needs.
+    #[must_use]
+    pub fn objection(wrappers: &Wrappers, card: &Card) -> Option<(&'static str, &'static str)> {
+        let memory = wrappers.memory.is_some() && !card.forgets;
+        memory.then_some(("memory", "a learner whose statistics are sums over results"))
+    }
+
+    fn seen<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
+        match &self.pending {
+            Some(pending) => Context { pending: pending.counts(), ..*context },
+            None => *context,
+        }
+    }
+
+    /// A call that the learner chose came back without a reward: a refusal.
+    pub fn refused(&mut self, model: ModelId) {
+        if let Some(pending) = &mut self.pending {
+            pending.came_back(model);
+        }
+    }
+}
+
+impl Learner for Wrapped {
+    #[inline]
+    fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
+        let context = self.seen(context);
+        if self.redraws == 0 {
+            return self.inner.choose(&context, eligible, stream);
+        }
+        propensity::estimated(self.redraws, stream, |stream| {
+            self.inner.choose(&context, eligible, stream)
+        })
+    }
+
+    #[inline]
+    fn learn(&mut self, feedback: &Feedback<'_>) {
+        if let Some(pending) = &mut self.pending
+            && feedback.own
+        {
+            pending.came_back(feedback.model);
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.make_room(&mut self.inner, feedback);
+        }
+        self.inner.learn(feedback);
+    }
+
+    #[inline]
+    fn belief(&self, context: &Context<'_>, model: ModelId) -> Option<f64> {
+        self.inner.belief(context, model)
+    }
+
+    #[inline]
+    fn chosen(&mut self, context: &Context<'_>, model: ModelId) {
+        self.inner.chosen(context, model);
+        if let Some(pending) = &mut self.pending {
+            pending.sent(model);
+        }
+    }
+
+    fn model_added(&mut self, model: ModelId) {
+        self.inner.model_added(model);
+    }
+}
