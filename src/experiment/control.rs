@@ -16,7 +16,7 @@ use crate::results::recorder::Discarded;
 use crate::results::schema::{ControlRow, Controls};
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
-use crate::scenario::resolved::{Block, Record, Resolved, Variant};
+use crate::scenario::resolved::{Block, Resolved, Variant};
 use crate::units::SimTime;
 
 /// The controls by name.
@@ -52,9 +52,7 @@ pub(super) fn write(
 ) -> Result<(), ResultsError> {
     let mut rows = Controls::default();
     if let (Some(_), Some(end)) = (&scenario.criteria, end_of_gain_day(scenario)) {
-        let record = Record { regret: false, scores: false, bins: 1, ..scenario.record };
-        let short =
-            Resolved { end: End::At(end), warm_up: SimTime::ZERO, record, ..scenario.clone() };
+        let short = Resolved { end: End::At(end), warm_up: SimTime::ZERO, ..scenario.unrecorded() };
         let learners = stacks.iter().filter(|(_, _, stack)| learns(stack));
         for (block, variant, stack) in learners {
             for control in CONTROLS {

@@ -46,6 +46,7 @@ pub(super) fn best_fixed(
         let order = OrderRule::Static(vec![ModelId(model as u16)]);
         Arc::new(StackRule { order, ..(*variant.stack).clone() })
     };
+    let unrecorded = scenario.unrecorded();
     let n_models = scenario.registry.models.len();
     let runs: Vec<(usize, u64)> =
         (0..n_models).flat_map(|model| seeds.iter().map(move |&seed| (model, seed))).collect();
@@ -53,7 +54,7 @@ pub(super) fn best_fixed(
         .par_iter()
         .map(|&(model, seed)| {
             let stack = always(model);
-            mean_reward(scenario, Place { block, variant, stack: &stack, seed }, progress)
+            mean_reward(&unrecorded, Place { block, variant, stack: &stack, seed }, progress)
         })
         .collect();
     let mean_rewards: Vec<f64> = rewards
@@ -79,6 +80,7 @@ pub(super) fn best_alternative(
     seeds: &[u64],
     progress: &dyn Progress,
 ) -> Alternative {
+    let unrecorded = scenario.unrecorded();
     let candidates: Vec<&(&Block, &Variant, Arc<StackRule>)> =
         stacks.iter().skip(1).filter(|(_, variant, _)| variant.is_router()).collect();
     let runs: Vec<(usize, u64)> =
@@ -87,7 +89,7 @@ pub(super) fn best_alternative(
         .par_iter()
         .map(|&(candidate, seed)| {
             let (block, variant, stack) = candidates[candidate];
-            mean_reward(scenario, Place { block, variant, stack, seed }, progress)
+            mean_reward(&unrecorded, Place { block, variant, stack, seed }, progress)
         })
         .collect();
     let means: Vec<f64> = rewards

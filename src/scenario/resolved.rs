@@ -142,6 +142,14 @@ impl Resolved {
         }
     }
 
+    /// The same study with only what every run leaves recorded: for runs whose rows nobody keeps.
+    #[must_use]
+    pub fn unrecorded(&self) -> Self {
+        let record =
+            Record { attempts: false, work_log: false, scores: false, regret: false, bins: 1 };
+        Self { record, ..self.clone() }
+    }
+
     /// The points of its curves: no more than there are tasks.
     #[must_use]
     pub fn bins(&self) -> Bins {
