@@ -165,10 +165,9 @@ impl LocalClock {
         let midnight = self.date(day).to_datetime(civil::Time::midnight());
         sim_time(self.start, instant_of(&self.zone, midnight))
     }
-}
 
-impl LocalClock {
-    /// The number of local days that have time before `end`, the day of the start included.
+    /// The number of local days that have time before `end`, the day of the start included: the day of that number is the
+    /// first to begin at `end` or later.
     #[must_use]
     pub fn days_until(&self, end: SimTime) -> u32 {
         (1..).find(|&day| self.begins(day) >= end).unwrap_or(u32::MAX)
@@ -177,8 +176,7 @@ impl LocalClock {
     /// The first local day that begins at least 48 hours after the start: the one on which a gain by learning is measured.
     #[must_use]
     pub fn gain_day(&self) -> u32 {
-        let after = SimTime(48 * 3600 * NANOS_PER_SECOND);
-        (1..).find(|&day| self.begins(day) >= after).unwrap_or(u32::MAX)
+        self.days_until(SimTime(48 * 3600 * NANOS_PER_SECOND))
     }
 }
 

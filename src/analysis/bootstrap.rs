@@ -5,12 +5,9 @@
 
 use rand::Rng;
 
-use crate::analysis::interval::{Estimate, t_quantile};
+use crate::analysis::interval::{Estimate, TAIL, t_quantile};
 use crate::math;
 use crate::sim::stream::{Purpose, Stream, Streams};
-
-/// Tail probability on either side of a 95 % interval.
-const TAIL: f64 = 0.025;
 
 /// How resamples are drawn.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@
 use crate::math;
 
 /// What a 95 % interval leaves out at either end.
-const TAIL: f64 = 0.025;
+pub(super) const TAIL: f64 = 0.025;
 
 /// A mean over seeds, or another statistic of them, with its interval: of 95 % unless its maker says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,8 +128,8 @@ pub fn binomial_interval(k: u64, n: u64) -> (f64, f64) {
         }
         0.5 * (low + high)
     };
-    let low = if k == 0.0 { 0.0 } else { quantile(k, n - k + 1.0, 0.025) };
-    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 0.975) };
+    let low = if k == 0.0 { 0.0 } else { quantile(k, n - k + 1.0, TAIL) };
+    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - TAIL) };
     (low, high)
 }
 

@@ -1,6 +1,6 @@
 //! Welch's test of two independent samples: the test itself, its power, and the difference it can find.
 
-use crate::analysis::interval::{Difference, t_p_value, t_quantile};
+use crate::analysis::interval::{Difference, TAIL, t_p_value, t_quantile};
 use crate::analysis::moments::Moments;
 use crate::math;
 
@@ -35,7 +35,7 @@ pub fn t_test(a: &Moments, b: &Moments) -> Option<Welch> {
     let df = degrees_of_freedom(sides);
     let mean = a.mean() - b.mean();
     let t = mean / standard_error;
-    let half = t_quantile(0.975, df) * standard_error;
+    let half = t_quantile(1.0 - TAIL, df) * standard_error;
     let difference = Difference { mean, standard_error, low: mean - half, high: mean + half };
     Some(Welch { difference, t, df, p: t_p_value(t, df) })
 }
