@@ -364,6 +364,10 @@ pub struct WeightChange {
     pub weights: [f64; 3],
 }
 
+/// Mean absolute change of a belief over the last 50 updates, on a scale of 1, below which a learner counts as converged
+/// (stage4.md section 12).
+pub const CONVERGED_BELOW: f64 = 0.01;
+
 /// What a learner did in one reporting period.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LearningPeriod {

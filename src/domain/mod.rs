@@ -7,9 +7,9 @@ mod record;
 use crate::units::{Level, ModelId, SimDuration, TaskId};
 
 pub use event::{
-    Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, FallbackEvent,
-    FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, PerformanceClass, Slot,
-    StackEvent, WeightChange,
+    Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, CONVERGED_BELOW,
+    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation,
+    PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
 pub use record::{AttemptRecord, StepRecord, TaskRecord};

@@ -12,12 +12,11 @@ use crate::analysis::window::Window;
 use crate::calendar::LocalClock;
 use crate::report::dates;
 use crate::report::entries::{Entries, with_interval};
-use crate::report::frame::{Frame, RunKey};
+use crate::report::frame::{Frame, Row, RunKey};
 use crate::report::measured::Values;
 use crate::report::number::{count, percent};
 use crate::report::subject::date_stamp;
 use crate::results::ResultsError;
-use crate::results::column::Table;
 use crate::results::manifest::Manifest;
 use crate::results::schema::{Controls, Days, Monitor};
 
@@ -93,26 +92,27 @@ pub(super) struct Answer {
     pub(super) note: String,
 }
 
-/// All that the answers are taken from.
+/// All that the answers are taken from. Other reports take these tables from here, so that each is read once.
 pub(super) struct Evidence<'a> {
-    manifest: &'a Manifest,
-    entries: Entries,
-    values: Values,
-    days: Frame,
-    monitor: Frame,
+    pub(super) manifest: &'a Manifest,
+    pub(super) clock: LocalClock,
+    pub(super) entries: Entries,
+    pub(super) values: Values,
+    pub(super) days: Frame,
+    pub(super) monitor: Frame,
     controls: Frame,
 }
 
 impl<'a> Evidence<'a> {
     pub(super) fn read(folder: &Path, manifest: &'a Manifest) -> Result<Self, ResultsError> {
-        let of_day = ["day", "level", "tasks", "interrupted", "in_time", "efficiency"];
         Ok(Self {
             manifest,
+            clock: dates::clock(folder, manifest)?,
             entries: Entries::read(folder)?,
             values: Values::read(folder)?,
-            days: Frame::read(folder, &Days::DOC, &of_day)?,
-            monitor: Frame::read(folder, &Monitor::DOC, &["day"])?,
-            controls: Frame::read(folder, &Controls::DOC, &["control", "day", "efficiency"])?,
+            days: Frame::whole::<Days<'_>>(folder)?,
+            monitor: Frame::whole::<Monitor<'_>>(folder)?,
+            controls: Frame::whole::<Controls<'_>>(folder)?,
         })
     }
 
@@ -135,19 +135,6 @@ impl<'a> Evidence<'a> {
                 note: "written with this report".to_owned(),
             },
         }
-    }
-
-    pub(super) fn entries(&self) -> &Entries {
-        &self.entries
-    }
-
-    fn runs(&self, block: &str, variant: &str) -> impl Iterator<Item = RunKey> {
-        let (block, variant) = (block.to_owned(), variant.to_owned());
-        self.manifest.seeds.iter().map(move |&seed| RunKey {
-            block: block.clone(),
-            variant: variant.clone(),
-            seed,
-        })
     }
 
     fn by_seed(&self, measure: Measure, window: Window, block: &str, variant: &str) -> BySeed {
@@ -180,7 +167,7 @@ impl<'a> Evidence<'a> {
     fn monitoring(&self, block: &str, variant: &str) -> Answer {
         let expected = self.n_days(block, variant);
         let (mut missing, mut n_runs) = (0, 0);
-        for run in self.runs(block, variant) {
+        for run in RunKey::of_seeds(self.manifest, block, variant) {
             let days: BTreeSet<u64> =
                 self.monitor.rows(&run).map(|row| row.value("day") as u64).collect();
             n_runs += 1;
@@ -204,27 +191,23 @@ impl<'a> Evidence<'a> {
 
     /// The date of the simulated end as it begins the name of a report.
     pub(super) fn last_day(&self) -> String {
-        let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone);
         let n_days = self.manifest.blocks.iter().flat_map(|block| {
             self.manifest.variants.iter().map(|variant| self.n_days(&block.name, variant))
         });
         let last = n_days.max().unwrap_or(1).saturating_sub(1) as u32;
-        clock.map_or_else(String::new, |clock| date_stamp(&clock.date(last).to_string()))
+        date_stamp(&self.clock.date(last).to_string())
     }
 
     /// Local days with time in the run.
     fn n_days(&self, block: &str, variant: &str) -> u64 {
         match self.manifest.end_s {
-            Some(end_s) => {
-                let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone);
-                clock.map_or(0, |clock| u64::from(clock.days_until(dates::instant(end_s))))
-            }
+            Some(end_s) => u64::from(self.clock.days_until(dates::instant(end_s))),
             None => {
                 let of_run = |run: RunKey| {
                     let days = self.days.rows(&run).map(|row| row.value("day") as u64);
                     days.max().map_or(0, |day| day + 1)
                 };
-                self.runs(block, variant).map(of_run).max().unwrap_or(0)
+                RunKey::of_seeds(self.manifest, block, variant).map(of_run).max().unwrap_or(0)
             }
         }
     }
@@ -278,7 +261,7 @@ impl<'a> Evidence<'a> {
         let measure = measure::AVAILABILITY;
         let judged = self.at_least(measure, Window::Run, AVAILABILITY_TARGET, (block, variant));
         let (mut good, mut all, mut worst) = (0_u64, 0_u64, 1.0_f64);
-        for run in self.runs(block, variant) {
+        for run in RunKey::of_seeds(self.manifest, block, variant) {
             for row in self.days.rows(&run).filter(|row| row.text("level") == "all") {
                 let ended = row.value("tasks") - row.value("interrupted");
                 if ended > 0.0 {
@@ -323,44 +306,50 @@ impl<'a> Evidence<'a> {
 
     /// The gain by learning after two days, or why there is none.
     pub(super) fn gain(&self, block: &str, variant: &str) -> Result<Gain, &'static str> {
-        let clock = LocalClock::of_manifest(&self.manifest.start, &self.manifest.zone)
-            .ok_or("the manifest's zone is unknown")?;
-        let day = f64::from(clock.gain_day());
+        let day = self.clock.gain_day();
         // A run that starts within a day has its first whole one behind it.
-        let first_whole = if self.manifest.start.ends_with("T00:00:00") { 0.0 } else { 1.0 };
+        let first_whole = u32::from(!self.manifest.start.ends_with("T00:00:00"));
         let mut seeds = Vec::new();
         let mut has_control = false;
-        for run in self.runs(block, variant) {
-            let own = |day: f64| {
-                let is_it = |row: &crate::report::frame::Row<'_>| {
-                    row.text("level") == "all" && row.value("day") == day
-                };
-                self.days.rows(&run).find(is_it).and_then(|row| row.number("efficiency"))
-            };
-            let control = |name: &str| {
-                let is_it = |row: &crate::report::frame::Row<'_>| {
-                    row.text("control") == name && row.value("day") == day
-                };
-                self.controls.rows(&run).find(is_it).and_then(|row| row.number("efficiency"))
-            };
-            let frozen = control("frozen");
+        for run in RunKey::of_seeds(self.manifest, block, variant) {
+            let own = |day| self.efficiency(&run, day);
+            let frozen = self.efficiency_of_control("frozen", &run, day);
+            let informed = self.efficiency_of_control("informed", &run, day);
             has_control |= frozen.is_some();
             if let (Some(first), Some(learning), Some(frozen), Some(informed)) =
-                (own(first_whole), own(day), frozen, control("informed"))
+                (own(first_whole), own(day), frozen, informed)
             {
                 seeds.push(GainDays { first, learning, frozen, informed });
             }
         }
         if !has_control {
-            return Err(match self.manifest.end_s {
-                Some(end_s) if f64::from(clock.days_until(dates::instant(end_s))) > day => {
-                    "nothing in this variant learns, or the scenario asks for no [criteria]"
-                }
-                _ => "the run is over before a whole day behind the first 48 hours",
+            return Err(match self.reaches_gain_day() {
+                true => "nothing in this variant learns, or the scenario asks for no [criteria]",
+                false => "the run is over before a whole day behind the first 48 hours",
             });
         }
         Gain::of(&seeds).ok_or("no task was served")
     }
+
+    /// Whether runs last into the day on which the gain by learning is measured.
+    pub(super) fn reaches_gain_day(&self) -> bool {
+        let n_days = self.manifest.end_s.map(|end_s| self.clock.days_until(dates::instant(end_s)));
+        n_days.is_some_and(|n_days| n_days > self.clock.gain_day())
+    }
+
+    /// Efficiency of a run on a local day; `None` if no task of that day ended.
+    pub(super) fn efficiency(&self, run: &RunKey, day: u32) -> Option<f64> {
+        efficiency_on(day, self.days.rows(run).filter(|row| row.text("level") == "all"))
+    }
+
+    /// The same of a control run; `None` if there is none.
+    pub(super) fn efficiency_of_control(&self, name: &str, run: &RunKey, day: u32) -> Option<f64> {
+        efficiency_on(day, self.controls.rows(run).filter(|row| row.text("control") == name))
+    }
+}
+
+fn efficiency_on<'a>(day: u32, mut rows: impl Iterator<Item = Row<'a>>) -> Option<f64> {
+    rows.find(|row| row.value("day") == f64::from(day))?.number("efficiency")
 }
 
 /// A relative change with its interval in percent.

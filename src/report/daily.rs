@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::calendar::LocalClock;
+use crate::report::criteria::Evidence;
 use crate::report::dates;
 use crate::report::document::{Document, Report};
 use crate::report::frame::{Frame, Row, RunKey};
@@ -18,16 +19,16 @@ use crate::report::subject::{Subject, date_stamp};
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
-use crate::results::schema::{Allocations, Anomalies, Budgets, Costs, Days, Fallbacks, Monitor};
+use crate::results::schema::{Allocations, Anomalies, Budgets, Costs, Fallbacks};
 use crate::units::SimTime;
 
 /// The folder of these reports.
 const KIND: &str = "daily";
 
 /// The tables that they are made of.
-struct Tables {
-    days: Frame,
-    monitor: Frame,
+struct Tables<'a> {
+    days: &'a Frame,
+    monitor: &'a Frame,
     costs: Frame,
     fallbacks: Frame,
     anomalies: Frame,
@@ -35,25 +36,20 @@ struct Tables {
     budgets: Frame,
 }
 
-impl Tables {
-    fn read(folder: &Path) -> Result<Self, ResultsError> {
-        // Block, variant and seed come by themselves.
-        fn whole<T: Table>(folder: &Path) -> Result<Frame, ResultsError> {
-            let columns: Vec<&str> = T::DOC.columns[3..].iter().map(|column| column.name).collect();
-            Frame::read(folder, &T::DOC, &columns)
-        }
+impl<'a> Tables<'a> {
+    fn read(folder: &Path, evidence: &'a Evidence<'_>) -> Result<Self, ResultsError> {
         Ok(Self {
-            days: whole::<Days<'_>>(folder)?,
-            monitor: whole::<Monitor<'_>>(folder)?,
-            costs: whole::<Costs<'_>>(folder)?,
+            days: &evidence.days,
+            monitor: &evidence.monitor,
+            costs: Frame::whole::<Costs<'_>>(folder)?,
             fallbacks: Frame::read(
                 folder,
                 &Fallbacks::DOC,
                 &["at_s", "level", "reason", "from_model", "found"],
             )?,
-            anomalies: whole::<Anomalies<'_>>(folder)?,
-            allocations: whole::<Allocations<'_>>(folder)?,
-            budgets: whole::<Budgets<'_>>(folder)?,
+            anomalies: Frame::whole::<Anomalies<'_>>(folder)?,
+            allocations: Frame::whole::<Allocations<'_>>(folder)?,
+            budgets: Frame::whole::<Budgets<'_>>(folder)?,
         })
     }
 }
@@ -123,17 +119,18 @@ struct Day<'a> {
 /// Daily reports of every subject, in the order of their days.
 pub(super) fn reports(
     folder: &Path,
-    manifest: &Manifest,
+    evidence: &Evidence<'_>,
     subjects: &[Subject<'_>],
 ) -> Result<Vec<Report>, ResultsError> {
-    let (wall, tables) = (Wall(dates::clock(folder, manifest)?), Tables::read(folder)?);
-    Ok(subjects.iter().flat_map(|subject| of_subject(manifest, subject, &tables, &wall)).collect())
+    let (wall, tables) = (Wall(evidence.clock.clone()), Tables::read(folder, evidence)?);
+    let of_subject = |subject| of_subject(evidence.manifest, subject, &tables, &wall);
+    Ok(subjects.iter().flat_map(of_subject).collect())
 }
 
 fn of_subject<'a>(
     manifest: &'a Manifest,
     subject: &'a Subject<'a>,
-    tables: &'a Tables,
+    tables: &'a Tables<'_>,
     wall: &'a Wall,
 ) -> Vec<Report> {
     let run = &subject.run;
@@ -141,7 +138,7 @@ fn of_subject<'a>(
     let last = work.keys().last().copied().unwrap_or(0);
     // What still ends behind the end of the run belongs to its last day, as in the monitor.
     let at = |row: &Row<'_>| wall.at(row.value("at_s")).day.min(last);
-    let seeds = manifest.seeds.iter().map(|&seed| RunKey { seed, ..run.clone() });
+    let seeds = RunKey::of_seeds(manifest, &run.block, &run.variant);
     let seeds = by_day(
         seeds.flat_map(|run| tables.days.rows(&run).collect::<Vec<_>>()).filter(is_of_all_levels),
         day_of,

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::domain::PerformanceClass;
+use crate::report::criteria::Evidence;
 use crate::report::frame::{Frame, RunKey};
 use crate::report::number::{count, counted, percent, rounded};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::schema::{Costs, Monitor};
+use crate::results::schema::Costs;
 use crate::units::Level;
 
 /// Characters of a bar.
@@ -25,12 +26,8 @@ struct Sums {
 }
 
 /// What the monitor and the bills say, of the first variant in every block.
-pub(super) fn dashboard(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
-    let monitor = Frame::read(
-        folder,
-        &Monitor::DOC,
-        &["level", "calls", "successes", "response_ms", "tokens_per_call"],
-    )?;
+pub(super) fn dashboard(folder: &Path, evidence: &Evidence<'_>) -> Result<String, ResultsError> {
+    let manifest = evidence.manifest;
     let costs = Frame::read(folder, &Costs::DOC, &["level", "cost_usd"])?;
     let Some(variant) = manifest.variants.first() else { return Ok(String::new()) };
     let mut text = String::new();
@@ -44,7 +41,7 @@ pub(super) fn dashboard(folder: &Path, manifest: &Manifest) -> Result<String, Re
             n => format!("all calls of {} together", counted(n as f64, "seed")),
         };
         text += &format!("\n{of_block}{variant}: {seeds}\n\n");
-        text += &levels(&monitor, &costs, manifest, block, variant).console();
+        text += &levels(&evidence.monitor, &costs, manifest, block, variant).console();
     }
     Ok(text)
 }
@@ -70,8 +67,7 @@ fn levels(
     );
     for level in Level::ALL {
         let mut sums = Sums::default();
-        for &seed in &manifest.seeds {
-            let run = RunKey { block: block.name.clone(), variant: variant.to_owned(), seed };
+        for run in RunKey::of_seeds(manifest, &block.name, variant) {
             for row in monitor.rows(&run).filter(|row| row.text("level") == level.name()) {
                 let calls = row.value("calls");
                 sums.calls += calls;

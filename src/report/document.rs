@@ -1,6 +1,7 @@
 //! A Markdown document, piece by piece.
 
 use crate::report::table::TextTable;
+use crate::results::manifest::{BlockEntry, Manifest};
 
 /// A report that is to be written.
 pub(super) struct Report {
@@ -44,6 +45,22 @@ impl Document {
 
     pub(super) fn subsection(&mut self, title: &str) {
         self.heading(3, title);
+    }
+
+    /// The section of a block with its question, where there are several blocks.
+    pub(super) fn block(&mut self, manifest: &Manifest, block: &BlockEntry) {
+        if manifest.blocks.len() > 1 {
+            self.section(&format!("Block {}", block.name));
+            self.paragraph(block.question.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// A section on a block: below the block's own, where it has one.
+    pub(super) fn section_of_block(&mut self, manifest: &Manifest, title: &str) {
+        match manifest.blocks.len() {
+            1 => self.section(title),
+            _ => self.subsection(title),
+        }
     }
 
     fn heading(&mut self, level: usize, title: &str) {

@@ -46,7 +46,8 @@ impl<'a> Answers<'a> {
 }
 
 /// The report, and a line for the console on each block.
-pub(super) fn report(evidence: &Evidence<'_>, manifest: &Manifest) -> (Report, String) {
+pub(super) fn report(evidence: &Evidence<'_>) -> (Report, String) {
+    let manifest = evidence.manifest;
     let mut text = Document::new(&format!("Stage 4 execution report: {}", manifest.scenario));
     let mut console = String::new();
     text.paragraph(&manifest.question);
@@ -61,7 +62,7 @@ pub(super) fn report(evidence: &Evidence<'_>, manifest: &Manifest) -> (Report, S
             _ => format!("block {}: ", block.name),
         };
         console.push_str(&format!("criteria  {title}{}\n", all[0].sentence()));
-        section(&mut text, manifest, block, evidence, &all);
+        section(&mut text, block, evidence, &all);
     }
     what_was_run(&mut text, manifest);
     let path = format!("{REPORTS}/{}-Stage4-Execution-Report.md", evidence.last_day());
@@ -69,17 +70,9 @@ pub(super) fn report(evidence: &Evidence<'_>, manifest: &Manifest) -> (Report, S
     (Report { group, path, text: text.finish() }, console)
 }
 
-fn section(
-    text: &mut Document,
-    manifest: &Manifest,
-    block: &BlockEntry,
-    evidence: &Evidence<'_>,
-    all: &[Answers<'_>],
-) {
-    if manifest.blocks.len() > 1 {
-        text.section(&format!("Block {}", block.name));
-        text.paragraph(block.question.as_deref().unwrap_or_default());
-    }
+fn section(text: &mut Document, block: &BlockEntry, evidence: &Evidence<'_>, all: &[Answers<'_>]) {
+    let manifest = evidence.manifest;
+    text.block(manifest, block);
     let alternative = manifest.alternatives.iter().find(|a| a.block == block.name);
     let best = alternative
         .and_then(|a| a.chosen.as_ref())
@@ -103,7 +96,7 @@ fn section(
         ));
     }
     instead(text, all);
-    fallback_detail(text, evidence.entries(), manifest, block);
+    fallback_detail(text, &evidence.entries, manifest, block);
     matrix(text, all);
 }
 

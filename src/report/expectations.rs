@@ -1,7 +1,5 @@
 //! The verdicts on what a study is expected to show, as a table.
 
-use std::path::Path;
-
 use crate::analysis::diff::BySeed;
 use crate::analysis::expect::{Expectation, Judged, Tally, Target, Verdict, Why, judge};
 use crate::analysis::measure::{Better, Measure};
@@ -9,7 +7,6 @@ use crate::report::entries::heading;
 use crate::report::measured::Values;
 use crate::report::number::{rounded, shown, signed};
 use crate::report::table::TextTable;
-use crate::results::ResultsError;
 use crate::results::manifest::Manifest;
 use crate::units::Level;
 
@@ -21,12 +18,7 @@ pub(super) struct Verdicts<'m> {
 }
 
 impl<'m> Verdicts<'m> {
-    /// Reads the measures only if something is expected of them.
-    pub(super) fn read(folder: &Path, manifest: &'m Manifest) -> Result<Self, ResultsError> {
-        let values = match manifest.expectations.is_empty() {
-            true => Values::default(),
-            false => Values::read(folder)?,
-        };
+    pub(super) fn of(manifest: &'m Manifest, values: &Values) -> Self {
         let nothing = BySeed::new();
         let judged = manifest.expectations.iter().map(|expectation| {
             let Expectation { metric, block, variant, level, window, target } = expectation;
@@ -40,11 +32,11 @@ impl<'m> Verdicts<'m> {
             };
             (expectation, judge(expectation, of(variant), other))
         });
-        Ok(Self {
+        Self {
             has_blocks: manifest.blocks.len() > 1,
             n_seeds: manifest.seeds.len(),
             judged: judged.collect(),
-        })
+        }
     }
 
     pub(super) fn tally(&self) -> Tally {

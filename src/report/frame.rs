@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::results::ResultsError;
-use crate::results::column::{Kind, TableDoc};
+use crate::results::column::{Kind, Table, TableDoc};
+use crate::results::manifest::Manifest;
 use crate::results::parquet::{Coded, Rows};
 
 /// One run.
@@ -17,6 +18,18 @@ pub(super) struct RunKey {
     pub(super) variant: String,
     /// Seed.
     pub(super) seed: u64,
+}
+
+impl RunKey {
+    /// All runs of a variant in a block, seed by seed.
+    pub(super) fn of_seeds(
+        manifest: &Manifest,
+        block: &str,
+        variant: &str,
+    ) -> impl Iterator<Item = Self> {
+        let of_seed = |&seed| Self { block: block.to_owned(), variant: variant.to_owned(), seed };
+        manifest.seeds.iter().map(of_seed)
+    }
 }
 
 /// Columns of a table that has a run in every row.
@@ -65,6 +78,16 @@ impl Frame {
             }
         }
         Ok(Self { texts, numbers, runs })
+    }
+
+    /// Reads all columns of a table.
+    ///
+    /// # Errors
+    /// If a part or column is missing.
+    pub(super) fn whole<T: Table>(folder: &Path) -> Result<Self, ResultsError> {
+        // Block, variant and seed come by themselves.
+        let columns: Vec<&str> = T::DOC.columns[3..].iter().map(|column| column.name).collect();
+        Self::read(folder, &T::DOC, &columns)
     }
 
     /// The rows of one run, in order; none where it left none.

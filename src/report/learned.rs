@@ -7,12 +7,8 @@ use crate::learners::{CARDS, Card, Exploration};
 use crate::report::frame::{Frame, RunKey};
 use crate::report::number::percent;
 use crate::results::ResultsError;
-use crate::results::column::Table;
 use crate::results::manifest::Manifest;
 use crate::results::schema::Learning;
-
-/// Mean change of a belief over the last 50 updates below which a learner counts as converged.
-pub(super) const CONVERGED_BELOW: f64 = 0.01;
 
 /// The table `learning`.
 pub(super) struct Learned(Frame);
@@ -38,12 +34,7 @@ pub(super) struct Record<'a> {
 
 impl Learned {
     pub(super) fn read(folder: &Path) -> Result<Self, ResultsError> {
-        let columns: Vec<&str> = Learning::DOC.columns.iter().map(|column| column.name).collect();
-        let own: Vec<&str> = columns
-            .into_iter()
-            .filter(|name| !["block", "variant", "seed"].contains(name))
-            .collect();
-        Frame::read(folder, &Learning::DOC, &own).map(Self)
+        Frame::whole::<Learning<'_>>(folder).map(Self)
     }
 
     /// The periods of a run, in order; none where no learner decides.
@@ -77,13 +68,6 @@ impl Learned {
         let last = periods.last()?.clone();
         Some(Record { from_s, choices, explored, updates, reward: [None; 4], ..last })
     }
-}
-
-/// All runs of a variant in a block, seed by seed.
-pub(super) fn runs(manifest: &Manifest, block: &str, variant: &str) -> Vec<RunKey> {
-    let of_seed =
-        |&seed: &u64| RunKey { block: block.to_owned(), variant: variant.to_owned(), seed };
-    manifest.seeds.iter().map(of_seed).collect()
 }
 
 /// Name and card of the variant's learner; `None` where none decides.

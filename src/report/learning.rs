@@ -4,13 +4,15 @@ use std::path::Path;
 
 use crate::analysis::measure;
 use crate::calendar::LocalClock;
+use crate::domain::CONVERGED_BELOW;
 use crate::learners::{BeliefScale, Card, Exploration};
 use crate::report::beliefs::{Beliefs, Best, Point, State, belief_text, scale_name};
+use crate::report::criteria::Evidence;
 use crate::report::dates;
 use crate::report::document::{Document, Report};
 use crate::report::frame::{Frame, RunKey};
 use crate::report::learned::{
-    self, CONVERGED_BELOW, Learned, Record, exploration, exploration_note, learner, of_seeds,
+    self, Learned, Record, exploration, exploration_note, learner, of_seeds,
 };
 use crate::report::number::{
     count, estimated, or_dash, percent, rounded, shown, signed, with_sign,
@@ -21,7 +23,7 @@ use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
-use crate::results::schema::{ModelCurves, Monitor};
+use crate::results::schema::ModelCurves;
 
 /// The largest moves that are shown.
 const MOST_MOVES: usize = 8;
@@ -29,11 +31,11 @@ const MOST_MOVES: usize = 8;
 /// What the reports are made from.
 struct Tables<'a> {
     manifest: &'a Manifest,
-    clock: LocalClock,
-    learned: Learned,
+    clock: &'a LocalClock,
+    learned: &'a Learned,
     beliefs: &'a Beliefs,
-    phases: Phases,
-    monitor: Frame,
+    phases: &'a Phases<'a>,
+    monitor: &'a Frame,
     answers: Frame,
 }
 
@@ -52,18 +54,21 @@ struct View<'a> {
 /// One report for every 14 local days of every subject that learns.
 pub(super) fn reports(
     folder: &Path,
-    manifest: &Manifest,
-    subjects: &[Subject<'_>],
+    evidence: &Evidence<'_>,
+    learned: &Learned,
     beliefs: &Beliefs,
+    phases: &Phases<'_>,
+    subjects: &[Subject<'_>],
 ) -> Result<Vec<Report>, ResultsError> {
+    let manifest = evidence.manifest;
     let served = ["model", "bin", "served_l1", "served_l2", "served_l3", "served_l4"];
     let tables = Tables {
         manifest,
-        clock: dates::clock(folder, manifest)?,
-        learned: Learned::read(folder)?,
+        clock: &evidence.clock,
+        learned,
         beliefs,
-        phases: Phases::read(folder)?,
-        monitor: Frame::read(folder, &Monitor::DOC, &["day", "level", "calls"])?,
+        phases,
+        monitor: &evidence.monitor,
         answers: Frame::read(folder, &ModelCurves::DOC, &served)?,
     };
     let mut reports = Vec::new();
@@ -75,7 +80,7 @@ pub(super) fn reports(
         }
         let points = tables.beliefs.points(&subject.run);
         for record in periods {
-            let period = Period::of(record.from_s, record.to_s, &tables.clock);
+            let period = Period::of(record.from_s, record.to_s, tables.clock);
             let held = |until: f64| points.iter().rev().find(|p| p.at_s <= until + 1e-6);
             let ends = held(record.from_s).or(points.first()).zip(held(record.to_s));
             let points = ends.map(|(from, to)| (from.clone(), to.clone()));
@@ -120,16 +125,16 @@ impl View<'_> {
     }
 
     /// The period's own runs over all seeds.
-    fn runs(&self) -> Vec<RunKey> {
-        learned::runs(self.tables.manifest, &self.subject.block.name, self.subject.variant)
+    fn runs(&self) -> impl Iterator<Item = RunKey> {
+        RunKey::of_seeds(self.tables.manifest, &self.subject.block.name, self.subject.variant)
     }
 
     fn records(&self) -> Vec<Record<'_>> {
-        let of_period = |run: &RunKey| {
-            let all = self.tables.learned.periods(run);
+        let of_period = |run| {
+            let all = self.tables.learned.periods(&run);
             all.into_iter().find(|record| record.period == self.record.period)
         };
-        self.runs().iter().filter_map(of_period).collect()
+        self.runs().filter_map(of_period).collect()
     }
 
     /// What to know first.
@@ -175,16 +180,15 @@ impl View<'_> {
 
     fn disturbed(&self) -> Vec<&'static str> {
         let phases = &self.tables.phases;
-        let division = phases.division(&self.subject.run, &self.period, &self.tables.clock);
+        let division = phases.division(&self.subject.run, &self.period, self.tables.clock);
         division.map_or_else(Vec::new, |division| {
             phases::disturbed(self.tables.manifest, self.subject.block, &division)
         })
     }
 
     fn thirds_of_seeds(&self) -> Vec<[f64; 3]> {
-        let runs = self.runs();
-        let thirds = runs.iter().filter_map(|run| self.tables.phases.of_period(run, &self.period));
-        thirds.map(|thirds| thirds.efficiency).collect()
+        let of_period = |run| self.tables.phases.of_period(&run, &self.period);
+        self.runs().filter_map(of_period).map(|thirds| thirds.efficiency).collect()
     }
 
     fn convergence(&self) -> String {
@@ -198,7 +202,7 @@ impl View<'_> {
                 change(recent)
             );
         };
-        let when = dates::local_time(&self.tables.clock, at_s);
+        let when = dates::local_time(self.tables.clock, at_s);
         let first = format!("Converged at result {} ({when})", count(update));
         match recent < CONVERGED_BELOW {
             true => format!("{first}, and still so at the end of the period: {}.", change(recent)),
@@ -319,7 +323,7 @@ impl View<'_> {
         let own = self.record.converged.map_or_else(
             || "never".to_owned(),
             |(update, at_s)| {
-                format!("result {}, {}", count(update), dates::local_time(&self.tables.clock, at_s))
+                format!("result {}, {}", count(update), dates::local_time(self.tables.clock, at_s))
             },
         );
         let hits = of_seeds(converged.len(), n);
@@ -356,7 +360,7 @@ impl View<'_> {
     fn phases(&self, document: &mut Document) {
         let points = |value| shown(value, measure::EFFICIENCY);
         let phases = &self.tables.phases;
-        let division = phases.division(&self.subject.run, &self.period, &self.tables.clock);
+        let division = phases.division(&self.subject.run, &self.period, self.tables.clock);
         let own = phases.of_period(&self.subject.run, &self.period);
         document.section("Early, middle, late");
         let (Some(division), Some(own)) = (division, own) else {
@@ -430,7 +434,7 @@ impl View<'_> {
         document.paragraph(&format!(
             "The largest belief ({}) of each state at {}. Which model is called follows from it only where the learner may choose freely: quota, breaker, retries, fallbacks and exploration decide the rest.",
             scale_name(self.record.scale),
-            dates::local_time(&self.tables.clock, last.at_s)
+            dates::local_time(self.tables.clock, last.at_s)
         ));
         document.table(&table);
         if !silent.is_empty() {
@@ -490,7 +494,7 @@ impl View<'_> {
         if first.at_s >= last.at_s {
             return;
         }
-        let time = |at_s| dates::local_time(&self.tables.clock, at_s);
+        let time = |at_s| dates::local_time(self.tables.clock, at_s);
         document.section("What changed");
         let moves = last.moves_from(first);
         let still = moves.iter().filter(|m| m.change() == Some(0.0)).count();

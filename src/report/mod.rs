@@ -39,6 +39,9 @@ pub use measured::Measured;
 use beliefs::Beliefs;
 use criteria::Evidence;
 use expectations::Verdicts;
+use learned::Learned;
+use phases::Phases;
+use policies::Policies;
 
 /// What stands in the way of a report.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +74,12 @@ pub struct Told {
 /// If tables or manifest cannot be read, or the disk refuses.
 pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let manifest = Manifest::read(folder)?;
-    let verdicts = Verdicts::read(folder, &manifest)?;
-    let subjects = subject::subjects(folder, &manifest)?;
-    let beliefs = Beliefs::read(folder)?;
+    let evidence = Evidence::read(folder, &manifest)?;
+    let verdicts = Verdicts::of(&manifest, &evidence.values);
+    let subjects = subject::subjects(&manifest, &evidence.values);
+    let (learned, beliefs) = (Learned::read(folder)?, Beliefs::read(folder)?);
+    let phases = Phases::read(folder, &evidence.days)?;
+    let policies = Policies::read(folder)?;
     let charts = curves::draw(folder, &manifest, &subjects, &beliefs)?;
     let path = folder.join(CHARTS);
     std::fs::create_dir_all(&path).map_err(|e| ResultsError::write(&path, &e))?;
@@ -81,23 +87,24 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         rendered.write(&path, name).map_err(|e| ResultsError::write(&path, &e))?;
     }
     let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-    let evidence = Evidence::read(folder, &manifest)?;
-    let (execution, criteria) = execution::report(&evidence, &manifest);
+    let (execution, criteria) = execution::report(&evidence);
     let mut reports = vec![execution];
-    reports.push(performance::report(folder, &manifest, &evidence, &names)?);
-    reports.push(learning_results::report(folder, &manifest, &evidence, &beliefs)?);
-    reports.extend(daily::reports(folder, &manifest, &subjects)?);
-    reports.extend(learning::reports(folder, &manifest, &subjects, &beliefs)?);
+    reports.push(performance::report(folder, &evidence, &names)?);
+    reports.push(learning_results::report(folder, &evidence, &learned, &beliefs, &phases)?);
+    reports.extend(daily::reports(folder, &evidence, &subjects)?);
+    reports.extend(learning::reports(folder, &evidence, &learned, &beliefs, &phases, &subjects)?);
     for report in &reports {
         let path = folder.join(&report.path);
         let above = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(above).map_err(|e| ResultsError::write(above, &e))?;
         std::fs::write(&path, &report.text).map_err(|e| ResultsError::write(&path, &e))?;
     }
-    let text = summary::markdown(folder, &manifest, &names, &reports, &verdicts)?;
+    let text = summary::markdown(&evidence, &policies, &names, &reports, &verdicts);
     let path = folder.join(SUMMARY);
     std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))?;
-    let text = summary::console(folder, &manifest)? + &verdicts.console() + "\n" + &criteria;
+    let dashboard = dashboard::dashboard(folder, &evidence)?;
+    let text = summary::console(&evidence, &policies, &dashboard);
+    let text = text + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }
 

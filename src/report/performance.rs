@@ -10,15 +10,14 @@ use crate::report::CHARTS;
 use crate::report::criteria::Evidence;
 use crate::report::document::{Document, Report};
 use crate::report::entries::{Entries, with_interval};
-use crate::report::frame::Frame;
-use crate::report::learned::runs;
+use crate::report::frame::{Frame, RunKey};
 use crate::report::number::{count, estimated, or_dash, percent, rounded, shown, usd};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::folder::REPORTS;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::schema::{Anomalies, ModelCurves, Monitor};
+use crate::results::schema::{Anomalies, ModelCurves};
 
 const DAY_S: f64 = 86_400.0;
 const LEVELS: [&str; 4] = ["L1", "L2", "L3", "L4"];
@@ -27,7 +26,7 @@ const LEVELS: [&str; 4] = ["L1", "L2", "L3", "L4"];
 struct Tables<'a> {
     manifest: &'a Manifest,
     entries: &'a Entries,
-    monitor: Frame,
+    monitor: &'a Frame,
     anomalies: Frame,
     models: Frame,
 }
@@ -41,10 +40,10 @@ struct View<'a> {
 /// The document.
 pub(super) fn report(
     folder: &Path,
-    manifest: &Manifest,
     evidence: &Evidence<'_>,
     charts: &[&str],
 ) -> Result<Report, ResultsError> {
+    let manifest = evidence.manifest;
     let of_model = [
         "model",
         "calls",
@@ -57,8 +56,8 @@ pub(super) fn report(
     ];
     let tables = Tables {
         manifest,
-        entries: evidence.entries(),
-        monitor: Frame::read(folder, &Monitor::DOC, &["level", "calls", "class"])?,
+        entries: &evidence.entries,
+        monitor: &evidence.monitor,
         anomalies: Frame::read(folder, &Anomalies::DOC, &["kind"])?,
         models: Frame::read(folder, &ModelCurves::DOC, &of_model)?,
     };
@@ -83,38 +82,28 @@ pub(super) fn report(
 impl View<'_> {
     fn write(&self, document: &mut Document) {
         let manifest = self.tables.manifest;
-        if manifest.blocks.len() > 1 {
-            document.section(&format!("Block {}", self.block.name));
-            document.paragraph(self.block.question.as_deref().unwrap_or_default());
-        }
-        self.title(document, "In short");
+        document.block(manifest, self.block);
+        document.section_of_block(manifest, "In short");
         document.list(self.in_short());
-        self.title(document, "Service by level");
+        document.section_of_block(manifest, "Service by level");
         self.service(document);
-        self.title(document, "Latency by level");
+        document.section_of_block(manifest, "Latency by level");
         document.paragraph("p50 / p95 / p99 of the time from arrival to the task's end, answered or not, ms; means over seeds.");
         let latency = [measure::LATENCY_P50, measure::LATENCY_P95, measure::LATENCY_P99];
         document.table(&self.joined(&latency));
-        self.title(document, "Tokens and cost by level");
+        document.section_of_block(manifest, "Tokens and cost by level");
         document.paragraph("Billed tokens per task; means over seeds with their interval.");
         document.table(&self.by_level(measure::TOKENS));
         document.paragraph(
             "Billed cost per task / of it for calls that were not answered, USD; means over seeds.",
         );
         document.table(&self.joined(&[measure::COST, measure::WASTED_COST]));
-        self.title(document, "Fallbacks");
+        document.section_of_block(manifest, "Fallbacks");
         self.fallbacks(document);
-        self.title(document, "Health as the monitor saw it");
+        document.section_of_block(manifest, "Health as the monitor saw it");
         self.health(document);
-        self.title(document, "Models");
+        document.section_of_block(manifest, "Models");
         self.models(document);
-    }
-
-    fn title(&self, document: &mut Document, title: &str) {
-        match self.tables.manifest.blocks.len() {
-            1 => document.section(title),
-            _ => document.subsection(title),
-        }
     }
 
     fn cell(&self, variant: &str, level: &str, measure: Measure) -> Option<f64> {
@@ -309,7 +298,7 @@ impl View<'_> {
         for level in LEVELS {
             let mut days = BTreeMap::new();
             let mut n = 0;
-            for run in runs(manifest, &self.block.name, first) {
+            for run in RunKey::of_seeds(manifest, &self.block.name, first) {
                 let rows = self.tables.monitor.rows(&run);
                 for row in rows.filter(|r| r.text("level") == level && r.value("calls") > 0.0) {
                     *days.entry(row.text("class")).or_insert(0) += 1;
@@ -339,10 +328,9 @@ impl View<'_> {
         for variant in &manifest.variants {
             let mut row = vec![variant.clone()];
             for kind in kinds {
-                let counts: Vec<f64> = runs(manifest, &self.block.name, variant)
-                    .iter()
+                let counts: Vec<f64> = RunKey::of_seeds(manifest, &self.block.name, variant)
                     .map(|run| {
-                        let rows = self.tables.anomalies.rows(run);
+                        let rows = self.tables.anomalies.rows(&run);
                         rows.filter(|row| row.text("kind") == kind).count() as f64
                             / days.unwrap_or(1.0)
                     })
@@ -439,7 +427,7 @@ impl View<'_> {
         let place: BTreeMap<&str, usize> =
             models.iter().enumerate().map(|(at, model)| (model.as_str(), at)).collect();
         let mut sums = vec![Sums::default(); models.len()];
-        for run in runs(self.tables.manifest, &self.block.name, variant) {
+        for run in RunKey::of_seeds(self.tables.manifest, &self.block.name, variant) {
             for row in self.tables.models.rows(&run) {
                 let Some(sum) = place.get(row.text("model")).map(|at| &mut sums[*at]) else {
                     continue;

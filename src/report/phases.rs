@@ -10,7 +10,7 @@ use crate::report::frame::{Frame, RunKey};
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::schema::{Curves, Days};
+use crate::results::schema::Curves;
 
 /// What the thirds are called.
 pub(super) const NAMES: [&str; 3] = ["early", "middle", "late"];
@@ -49,9 +49,9 @@ pub(super) struct Division {
 }
 
 /// The tables that thirds are taken from.
-pub(super) struct Phases {
+pub(super) struct Phases<'a> {
     curves: Frame,
-    days: Frame,
+    days: &'a Frame,
 }
 
 /// The first pieces of the thirds of `n`, and `n`.
@@ -75,16 +75,12 @@ fn thirds(pieces: &[Piece]) -> Option<Thirds> {
     Some(all)
 }
 
-impl Phases {
-    pub(super) fn read(folder: &Path) -> Result<Self, ResultsError> {
+impl<'a> Phases<'a> {
+    pub(super) fn read(folder: &Path, days: &'a Frame) -> Result<Self, ResultsError> {
         let spans = ["from_s", "to_s", "from_task", "to_task"];
         let of_curve = ["level", "bin", "tasks", "efficiency", "cumulative_reward"];
         let of_curve: Vec<&str> = of_curve.into_iter().chain(spans).collect();
-        let of_day = ["day", "level", "tasks", "interrupted", "efficiency"];
-        Ok(Self {
-            curves: Frame::read(folder, &Curves::DOC, &of_curve)?,
-            days: Frame::read(folder, &Days::DOC, &of_day)?,
-        })
+        Ok(Self { curves: Frame::read(folder, &Curves::DOC, &of_curve)?, days })
     }
 
     /// The thirds of a whole run, warm-up left out; `None` if one of them has no task.

@@ -1,14 +1,11 @@
 //! What has reports of its own: a variant in a block, shown by one of its seeds.
 
-use std::path::Path;
-
+use crate::analysis::diff::BySeed;
 use crate::analysis::measure;
-use crate::report::frame::{Frame, RunKey};
-use crate::results::ResultsError;
-use crate::results::column::Table;
+use crate::report::frame::RunKey;
+use crate::report::measured::Values;
 use crate::results::folder::REPORTS;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::schema::Measures;
 
 /// A variant in a block, and the run that stands for it.
 pub(super) struct Subject<'a> {
@@ -44,11 +41,7 @@ impl Subject<'_> {
 }
 
 /// The variants of every block that the scenario wants reports of, in the order of the manifest.
-pub(super) fn subjects<'a>(
-    folder: &Path,
-    manifest: &'a Manifest,
-) -> Result<Vec<Subject<'a>>, ResultsError> {
-    let measures = Frame::read(folder, &Measures::DOC, &["level", "window", "measure", "value"])?;
+pub(super) fn subjects<'a>(manifest: &'a Manifest, values: &Values) -> Vec<Subject<'a>> {
     let blocks = slugs(manifest.blocks.iter().map(|block| block.name.as_str()));
     let variants = slugs(manifest.variants.iter().map(String::as_str));
     let mut all = Vec::new();
@@ -57,32 +50,23 @@ pub(super) fn subjects<'a>(
             if !manifest.reported.contains(variant) {
                 continue;
             }
-            let runs = manifest.seeds.iter().map(|&seed| RunKey {
-                block: block.name.clone(),
-                variant: variant.clone(),
-                seed,
-            });
-            let Some(run) = representative(&measures, runs) else { continue };
+            let efficiency = values.get(&block.name, variant, "all", "run", measure::EFFICIENCY);
+            let runs = RunKey::of_seeds(manifest, &block.name, variant);
+            let Some(run) = representative(efficiency, runs) else { continue };
             let is_only = manifest.blocks.len() == 1 && block.name == "main";
             let above = if is_only { String::new() } else { format!("{block_slug}/") };
             all.push(Subject { block, variant, run, folder: above + variant_slug });
         }
     }
-    Ok(all)
+    all
 }
 
-fn representative(measures: &Frame, runs: impl Iterator<Item = RunKey>) -> Option<RunKey> {
-    let is_efficiency = |name: &str| name == measure::EFFICIENCY.name;
-    let mut judged: Vec<(Option<f64>, RunKey)> = runs
-        .map(|run| {
-            let row = measures.rows(&run).find(|row| {
-                row.text("level") == "all"
-                    && row.text("window") == "run"
-                    && is_efficiency(row.text("measure"))
-            });
-            (row.and_then(|row| row.number("value")), run)
-        })
-        .collect();
+fn representative(
+    efficiency: Option<&BySeed>,
+    runs: impl Iterator<Item = RunKey>,
+) -> Option<RunKey> {
+    let value = |run: &RunKey| efficiency?.get(&run.seed).copied();
+    let mut judged: Vec<(Option<f64>, RunKey)> = runs.map(|run| (value(&run), run)).collect();
     // A run in which no task ended has no efficiency and stands for none that has.
     if judged.iter().any(|(value, _)| value.is_some()) {
         judged.retain(|(value, _)| value.is_some());

@@ -1,18 +1,16 @@
 //! The summary that a person reads: on the console, and as Markdown beside the charts.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use crate::analysis::measure::{self, MEASURES, Measure};
 use crate::report::CHARTS;
-use crate::report::dashboard::dashboard;
+use crate::report::criteria::Evidence;
 use crate::report::document::{Report, links};
 use crate::report::entries::{Entries, heading, with_interval};
 use crate::report::expectations::Verdicts;
 use crate::report::number::{rounded, signed};
 use crate::report::policies::Policies;
 use crate::report::table::TextTable;
-use crate::results::ResultsError;
 use crate::results::manifest::{BlockEntry, Manifest};
 
 /// Measures of the main table, in order.
@@ -151,34 +149,30 @@ fn seeds_text(manifest: &Manifest) -> String {
     }
 }
 
-/// The summary for the console.
-///
-/// # Errors
-/// If the table `summary` cannot be read.
-pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, ResultsError> {
-    let entries = Entries::read(folder)?;
-    let policies = Policies::read(folder)?;
+/// The summary for the console, its first look below the title.
+pub(super) fn console(evidence: &Evidence<'_>, policies: &Policies, dashboard: &str) -> String {
+    let Evidence { manifest, entries, .. } = evidence;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
-    put(&mut text, &dashboard(folder, manifest)?);
+    put(&mut text, dashboard);
     for block in &manifest.blocks {
         let title = match manifest.blocks.len() {
             1 => String::new(),
             _ => format!("block {}: ", block.name),
         };
         put(&mut text, &format!("\n{title}{}\n\n", seeds_text(manifest)));
-        put(&mut text, &main_table(&entries, manifest, block, "run").console());
+        put(&mut text, &main_table(entries, manifest, block, "run").console());
         put(&mut text, &policies.console(manifest, block));
         for (window, measure, title) in level_views(block) {
             // How often the plan merely named a target is left to the written summary.
             if measure == measure::FALLBACK_SELECTION_RATE {
                 continue;
             }
-            if let Some(table) = level_table(&entries, manifest, block, window, measure) {
+            if let Some(table) = level_table(entries, manifest, block, window, measure) {
                 put(&mut text, &format!("\n{title}\n\n{}", table.console()));
             }
         }
-        if let Some(table) = reason_table(&entries, manifest, block) {
+        if let Some(table) = reason_table(entries, manifest, block) {
             put(
                 &mut text,
                 "\ntriggered, and fallback_served_rate by reason, tasks arriving while a fault lasts\n\n",
@@ -186,7 +180,7 @@ pub(super) fn console(folder: &Path, manifest: &Manifest) -> Result<String, Resu
             put(&mut text, &table.console());
         }
     }
-    Ok(text)
+    text
 }
 
 /// Which measures are shown by level: over the faults where there are some.
@@ -219,14 +213,13 @@ fn put(text: &mut String, more: &str) {
 
 /// The summary as Markdown.
 pub(super) fn markdown(
-    folder: &Path,
-    manifest: &Manifest,
+    evidence: &Evidence<'_>,
+    policies: &Policies,
     charts: &[&str],
     reports: &[Report],
     verdicts: &Verdicts<'_>,
-) -> Result<String, ResultsError> {
-    let entries = Entries::read(folder)?;
-    let policies = Policies::read(folder)?;
+) -> String {
+    let Evidence { manifest, entries, .. } = evidence;
     let mut text = format!("# {}\n\n**{}**\n\n", manifest.scenario, manifest.question);
     let length = match (manifest.end_s, manifest.end_tasks) {
         (Some(s), _) => format!("{} h", rounded(s / 3600.0, 4)),
@@ -256,15 +249,15 @@ pub(super) fn markdown(
         faults(&mut text, block);
         random_faults(&mut text, block);
         put(&mut text, "\n");
-        put(&mut text, &main_table(&entries, manifest, block, "run").markdown());
+        put(&mut text, &main_table(entries, manifest, block, "run").markdown());
         put(&mut text, &policies.markdown(manifest, block));
         for (window, measure, title) in level_views(block) {
-            if let Some(table) = level_table(&entries, manifest, block, window, measure) {
+            if let Some(table) = level_table(entries, manifest, block, window, measure) {
                 line(&mut text, format_args!("\n### {title}\n"));
                 put(&mut text, &table.markdown());
             }
         }
-        if let Some(table) = reason_table(&entries, manifest, block) {
+        if let Some(table) = reason_table(entries, manifest, block) {
             line(
                 &mut text,
                 format_args!(
@@ -273,7 +266,7 @@ pub(super) fn markdown(
             );
             put(&mut text, &table.markdown());
         }
-        if let Some(table) = difference_table(&entries, manifest, block) {
+        if let Some(table) = difference_table(entries, manifest, block) {
             line(
                 &mut text,
                 format_args!("\n### Difference to {}, paired by seed\n", manifest.variants[0]),
@@ -290,7 +283,7 @@ pub(super) fn markdown(
         line(&mut text, format_args!("\n![{chart}]({CHARTS}/{chart}.svg)"));
     }
     meanings(&mut text, manifest);
-    Ok(text)
+    text
 }
 
 fn line(text: &mut String, what: std::fmt::Arguments<'_>) {

@@ -3,13 +3,11 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::LearningPeriod;
+use crate::domain::{CONVERGED_BELOW, LearningPeriod};
 use crate::units::SimTime;
 
 /// Updates over which the change of beliefs is averaged.
 const WINDOW: usize = 50;
-/// Mean absolute change of a belief, on a scale of 1, below which a learner counts as converged.
-const CONVERGED_BELOW: f64 = 0.01;
 
 /// The meter in flight.
 #[derive(Clone, Debug, Default)]

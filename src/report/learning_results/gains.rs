@@ -4,10 +4,8 @@ use crate::analysis::criteria::{Gain, LEARNING_TARGET, Verdict};
 use crate::analysis::interval::mean_over_seeds;
 use crate::analysis::measure;
 use crate::report::criteria::signed_percent;
-use crate::report::dates;
 use crate::report::document::Document;
 use crate::report::frame::RunKey;
-use crate::report::learned::runs;
 use crate::report::number::{estimated, percent, signed};
 use crate::report::table::TextTable;
 
@@ -21,7 +19,7 @@ impl View<'_> {
 
     /// The local day on which the gain is measured, counted from 1.
     fn gain_day(&self) -> u32 {
-        self.tables.clock.gain_day() + 1
+        self.tables.evidence.clock.gain_day() + 1
     }
 
     /// Whether learning pays, in one sentence for the block.
@@ -46,9 +44,7 @@ impl View<'_> {
             }
         }
         if sides.iter().all(Vec::is_empty) {
-            let clock = &self.tables.clock;
-            let is_long = |end_s| clock.days_until(dates::instant(end_s)) > clock.gain_day();
-            if self.tables.manifest.end_s.is_some_and(is_long) {
+            if self.tables.evidence.reaches_gain_day() {
                 reason = "the scenario asks for no `[criteria]`";
             }
             return format!(
@@ -114,16 +110,11 @@ impl View<'_> {
 
     /// Efficiency of a day, learning less frozen, seed by seed.
     fn above_frozen(&self, variant: &str, day: u32) -> Vec<f64> {
-        let on_day = |value: f64| value == f64::from(day);
-        let pair = |run: &RunKey| {
-            let mut days = self.tables.days.rows(run);
-            let own = days.find(|row| row.text("level") == "all" && on_day(row.value("day")))?;
-            let mut controls = self.tables.controls.rows(run);
-            let frozen =
-                controls.find(|row| row.text("control") == "frozen" && on_day(row.value("day")))?;
-            Some(own.number("efficiency")? - frozen.number("efficiency")?)
+        let evidence = self.tables.evidence;
+        let pair = |run: RunKey| {
+            let frozen = evidence.efficiency_of_control("frozen", &run, day)?;
+            Some(evidence.efficiency(&run, day)? - frozen)
         };
-        let runs = runs(self.tables.manifest, &self.block.name, variant);
-        runs.iter().filter_map(pair).collect()
+        RunKey::of_seeds(evidence.manifest, &self.block.name, variant).filter_map(pair).collect()
     }
 }

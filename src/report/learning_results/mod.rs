@@ -8,21 +8,19 @@ use std::path::Path;
 
 use crate::analysis::interval::{Estimate, mean_over_seeds};
 use crate::analysis::measure::{self, Measure};
-use crate::calendar::LocalClock;
 use crate::report::beliefs::{Beliefs, belief_text, scale_name};
 use crate::report::criteria::{Evidence, signed_percent};
-use crate::report::dates;
 use crate::report::document::{Document, Report};
 use crate::report::frame::{Frame, RunKey};
-use crate::report::learned::{self, Learned, Record, exploration, learner, of_seeds, runs};
+use crate::report::learned::{self, Learned, Record, exploration, learner, of_seeds};
 use crate::report::number::{count, estimated, or_dash, percent, rounded, shown, signed};
-use crate::report::phases::{self, Phases, Thirds};
+use crate::report::phases::{self, Division, Phases, Thirds};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::folder::REPORTS;
 use crate::results::manifest::{BlockEntry, Manifest};
-use crate::results::schema::{Controls, Days, Monitor, Weights};
+use crate::results::schema::Weights;
 
 use student::{Change, Student};
 
@@ -30,35 +28,29 @@ use student::{Change, Student};
 struct Tables<'a> {
     manifest: &'a Manifest,
     evidence: &'a Evidence<'a>,
-    clock: LocalClock,
-    learned: Learned,
+    learned: &'a Learned,
     beliefs: &'a Beliefs,
-    phases: Phases,
-    monitor: Frame,
+    phases: &'a Phases<'a>,
     weights: Frame,
-    days: Frame,
-    controls: Frame,
 }
 
 /// The document.
 pub(super) fn report(
     folder: &Path,
-    manifest: &Manifest,
     evidence: &Evidence<'_>,
+    learned: &Learned,
     beliefs: &Beliefs,
+    phases: &Phases<'_>,
 ) -> Result<Report, ResultsError> {
+    let manifest = evidence.manifest;
     let weights = ["at_s", "level", "speed", "efficiency", "cost"];
     let tables = Tables {
         manifest,
         evidence,
-        clock: dates::clock(folder, manifest)?,
-        learned: Learned::read(folder)?,
+        learned,
         beliefs,
-        phases: Phases::read(folder)?,
-        monitor: Frame::read(folder, &Monitor::DOC, &["level", "calls"])?,
+        phases,
         weights: Frame::read(folder, &Weights::DOC, &weights)?,
-        days: Frame::read(folder, &Days::DOC, &["day", "level", "efficiency"])?,
-        controls: Frame::read(folder, &Controls::DOC, &["control", "day", "efficiency"])?,
     };
     let mut document = Document::new(&format!("Learning results: {}", manifest.scenario));
     document.paragraph(&match manifest.seeds.len() {
@@ -88,7 +80,7 @@ impl<'a> Tables<'a> {
         let mut students = Vec::new();
         for variant in &self.manifest.variants {
             let Some((name, card)) = learner(self.manifest, variant) else { continue };
-            let runs = runs(self.manifest, &block.name, variant);
+            let runs: Vec<RunKey> = RunKey::of_seeds(self.manifest, &block.name, variant).collect();
             let records: Vec<Record<'_>> =
                 runs.iter().filter_map(|run| self.learned.run(run)).collect();
             if records.iter().all(|record| record.updates == 0.0) {
@@ -101,8 +93,8 @@ impl<'a> Tables<'a> {
     }
 
     fn thirds(&self, block: &BlockEntry, variant: &str) -> Vec<Option<Thirds>> {
-        let runs = runs(self.manifest, &block.name, variant);
-        runs.iter().map(|run| self.phases.of_run(run)).collect()
+        let runs = RunKey::of_seeds(self.manifest, &block.name, variant);
+        runs.map(|run| self.phases.of_run(&run)).collect()
     }
 }
 
@@ -126,41 +118,30 @@ const REWARD: Kind = Kind { measure: measure::REWARD, of: |thirds| thirds.reward
 impl View<'_> {
     fn write(&self, document: &mut Document) {
         let manifest = self.tables.manifest;
-        if manifest.blocks.len() > 1 {
-            document.section(&format!("Block {}", self.block.name));
-            document.paragraph(self.block.question.as_deref().unwrap_or_default());
-        }
+        document.block(manifest, self.block);
         if self.students.is_empty() {
             document.paragraph("No variant of this study learns, so there is nothing to tell.");
             return;
         }
-        self.title(document, "In short");
+        document.section_of_block(manifest, "In short");
         document.paragraph(&self.answer());
         document.list(self.students.iter().map(|student| self.conclusion(student)));
-        self.title(document, "Against the same stack with learning frozen");
+        document.section_of_block(manifest, "Against the same stack with learning frozen");
         self.gains(document);
-        self.title(document, "Efficiency early, middle and late");
+        document.section_of_block(manifest, "Efficiency early, middle and late");
         self.phases(document, EFFICIENCY);
         if manifest.reward == "efficiency" {
             document.paragraph("The scenario's reward is this efficiency / 100.");
         } else {
-            self.title(document, "Reward early, middle and late");
+            document.section_of_block(manifest, "Reward early, middle and late");
             self.phases(document, REWARD);
         }
-        self.title(document, "Exploration and convergence");
+        document.section_of_block(manifest, "Exploration and convergence");
         document.table(&self.convergence());
-        self.title(document, "What two days changed in beliefs");
+        document.section_of_block(manifest, "What two days changed in beliefs");
         self.changes(document);
-        self.title(document, "Re-weighting of levels");
+        document.section_of_block(manifest, "Re-weighting of levels");
         self.reweighting(document);
-    }
-
-    /// A section of a block.
-    fn title(&self, document: &mut Document, title: &str) {
-        match self.tables.manifest.blocks.len() {
-            1 => document.section(title),
-            _ => document.subsection(title),
-        }
     }
 
     fn first(&self) -> &str {
@@ -239,25 +220,21 @@ impl View<'_> {
         text
     }
 
-    /// A run whose points are those of all.
-    fn any_run(&self) -> RunKey {
-        RunKey {
-            block: self.block.name.clone(),
-            variant: self.first().to_owned(),
-            seed: self.tables.manifest.seeds[0],
-        }
+    /// How the runs are divided: the points of any one are those of all.
+    fn division(&self) -> Option<Division> {
+        let run = RunKey::of_seeds(self.tables.manifest, &self.block.name, self.first()).next()?;
+        self.tables.phases.division_of_run(&run)
     }
 
     fn disturbed(&self) -> Vec<&'static str> {
-        let division = self.tables.phases.division_of_run(&self.any_run());
-        division.map_or_else(Vec::new, |division| {
+        self.division().map_or_else(Vec::new, |division| {
             phases::disturbed(self.tables.manifest, self.block, &division)
         })
     }
 
     fn phases(&self, document: &mut Document, kind: Kind) {
         let manifest = self.tables.manifest;
-        let Some(division) = self.tables.phases.division_of_run(&self.any_run()) else {
+        let Some(division) = self.division() else {
             document.paragraph("Too few points of the curves to divide the run by.");
             return;
         };

@@ -3,7 +3,7 @@
 use crate::analysis::measure;
 use crate::report::dates;
 use crate::report::document::Document;
-use crate::report::learned::runs;
+use crate::report::frame::RunKey;
 use crate::report::number::{rounded, signed};
 use crate::report::table::TextTable;
 
@@ -40,7 +40,7 @@ impl View<'_> {
         let columns = ["speed", "efficiency", "cost"];
         let (mut n, mut seeds) = (0, 0);
         let (mut first, mut last, mut until_s) = ([0.0; 3], [0.0; 3], 0.0_f64);
-        for run in runs(self.tables.manifest, &self.block.name, variant) {
+        for run in RunKey::of_seeds(self.tables.manifest, &self.block.name, variant) {
             let rows: Vec<_> =
                 self.tables.weights.rows(&run).filter(|row| row.text("level") == level).collect();
             let (Some(one), Some(other)) = (rows.first(), rows.last()) else { continue };
@@ -61,7 +61,7 @@ impl View<'_> {
                 rounded(n as f64 / f64::from(seeds), 3),
                 mean(first),
                 mean(last),
-                dates::local_time(&self.tables.clock, until_s),
+                dates::local_time(&self.tables.evidence.clock, until_s),
             ]
         })
     }
@@ -69,7 +69,7 @@ impl View<'_> {
     /// What it did to the reward that results are measured in, which stays fixed.
     fn effect(&self, variant: &str) -> String {
         let measure = measure::REWARD;
-        let entries = self.tables.evidence.entries();
+        let entries = &self.tables.evidence.entries;
         let entry = entries.get(&self.block.name, variant, "all", "run", measure);
         match entry.and_then(|entry| entry.difference) {
             None => format!(

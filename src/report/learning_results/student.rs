@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::interval::{Estimate, mean_over_seeds};
+use crate::domain::CONVERGED_BELOW;
 use crate::learners::{BeliefScale, Card};
 use crate::report::beliefs::Point;
 use crate::report::frame::RunKey;
-use crate::report::learned::{CONVERGED_BELOW, Record};
+use crate::report::learned::Record;
 use crate::report::number::{count, estimated};
 use crate::report::phases::since_start;
 use crate::report::table::TextTable;
@@ -52,7 +53,7 @@ impl<'a> Change<'a> {
         let off = |point: &Point<'_>| (point.at_s - TWO_DAYS_S).abs();
         let later = points.iter().min_by(|a, b| off(a).total_cmp(&off(b)))?;
         let first = points.first()?;
-        let rows = tables.monitor.rows(run).filter(|row| row.value("calls") > 0.0);
+        let rows = tables.evidence.monitor.rows(run).filter(|row| row.value("calls") > 0.0);
         let called: BTreeSet<&str> = rows.map(|row| row.text("level")).collect();
         Some(Self {
             first: first.clone(),
