@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use proptest::prelude::{Just, any, prop_oneof};
 use proptest::proptest;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::test_runner::TestRunner;
 use reflexarc::domain::{
     AttemptRecord, BreakerState, ChosenBy, Outcome, Propensity, Role, TaskRecord,
 };
@@ -25,7 +25,7 @@ use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::{QuotaCharge, Rate, RateWindow};
 use reflexarc::world::workload::{TraceRow, WorkloadSpec};
 
-use cells::{cell, instant, seconds, start};
+use cells::{always, cell, instant, seconds, start};
 use record::{Record, record};
 use support::Draft;
 
@@ -203,13 +203,7 @@ fn check_rates(cell: &Cell, record: &Record) {
 }
 
 proptest! {
-    #![proptest_config(Config {
-        cases: CASES,
-        rng_seed: RngSeed::Fixed(SEED),
-        failure_persistence: None,
-        max_shrink_iters: 2_000,
-        ..Config::default()
-    })]
+    #![proptest_config(always(CASES, SEED))]
 
     #[test]
     fn whatever_the_cell_nothing_is_lost_and_no_limit_is_passed(cell in cell(), seed in any::<u64>()) {
@@ -322,12 +316,7 @@ fn a_learners_propensity_is_the_probability_of_its_choice_where_a_model_is_not_e
 #[test]
 fn a_call_that_comes_back_after_the_advised_wait_fits() {
     // No other call in between: the advice must be enough, to the nanosecond.
-    let mut runner = TestRunner::new(Config {
-        cases: 2_000,
-        rng_seed: RngSeed::Fixed(SEED),
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner = TestRunner::new(always(2_000, SEED));
     let window = prop_oneof![Just(RateWindow::CalendarMinute), Just(RateWindow::TokenBucket)];
     let case = (window, 1..20_000_u32, 0.0..=1.0, 0.0..=1.0, 0.0..120.0);
     let result = runner.run(&case, |(window, limit, used, more, at)| {

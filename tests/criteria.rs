@@ -14,35 +14,18 @@ use reflexarc::results::schema::{Controls, Days, Measures};
 
 /// Four days that begin at 06:00, so that the first whole local day behind 48 hours is day 3; on the fourth, five models
 /// are out of tokens from noon.
-const STUDY: &str = r#"
-format = 1
-question = "Does it learn?"
-seeds = "1..4"
-[time]
-start = "2026-03-02T06:00"
-zone = "Europe/Berlin"
-end.after = "96h"
-[registry]
-use = "stage4"
-[world]
-spread = { success = 0.5, quality = 0.3, latency = 0.3 }
+const STUDY: &str = concat!(
+    "seeds = \"1..4\"\n",
+    include_str!("data/learning.toml"),
+    r#"end.after = "96h"
 [workload.poisson]
 rate_per_s = 0.002
-[[task_types]]
-name = "decision"
-share = 1
-level = "L2"
-input_tokens = 300
-output_tokens = 200
-deadline = "20s"
 [[faults]]
 effect.quota = { used_share = 1.0 }
 models = ["Groq", "Gemini", "Claude", "DeepSeek", "OpenAI"]
 start = "2026-03-05T12:00"
 [criteria]
 selection_seeds = "101..103"
-[stack]
-preset = "stage4"
 [[variants]]
 name = "stage4"
 [[variants]]
@@ -55,7 +38,8 @@ stack.order = "random"
 [[variants]]
 name = "told"
 stack.order = "informed_greedy"
-"#;
+"#
+);
 
 fn study(text: &str, flags: &[&str]) -> Desk {
     let desk = Desk::new();

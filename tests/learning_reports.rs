@@ -16,27 +16,12 @@ use reflexarc::results::schema::{
 };
 
 /// Sixteen days that begin and end at 06:00: a period of 14 local days, and one of the last three.
-const STUDY: &str = r#"
-format = 1
-question = "Does it learn?"
-seeds = "1..3"
-[time]
-start = "2026-03-02T06:00"
-zone = "Europe/Berlin"
-end.after = "16d"
-[registry]
-use = "stage4"
-[world]
-spread = { success = 0.5, quality = 0.3, latency = 0.3 }
+const STUDY: &str = concat!(
+    "seeds = \"1..3\"\n",
+    include_str!("data/learning.toml"),
+    r#"end.after = "16d"
 [workload.poisson]
 rate_per_s = 0.001
-[[task_types]]
-name = "decision"
-share = 1
-level = "L2"
-input_tokens = 300
-output_tokens = 200
-deadline = "20s"
 [[task_types]]
 name = "routing"
 share = 1
@@ -52,8 +37,6 @@ end = "2026-03-14T18:00"
 selection_seeds = "101..102"
 [reports]
 variants = ["stage4", "q", "fixed"]
-[stack]
-preset = "stage4"
 [[variants]]
 name = "stage4"
 [[variants]]
@@ -65,7 +48,8 @@ stack.order.learner.ucb1 = {}
 [[variants]]
 name = "fixed"
 stack.order.static_order = { models = ["DeepSeek", "Gemini"] }
-"#;
+"#
+);
 
 /// A row of a table, every value as text; null is empty.
 type Row = BTreeMap<&'static str, String>;

@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::any;
 use proptest::proptest;
-use proptest::test_runner::{Config, RngSeed};
 use reflexarc::analysis::run::{Bins, RunStatistics};
 use reflexarc::engine::{Cell, End};
 use reflexarc::units::{Level, SimTime};
 
-use cells::{cell, instant, start};
+use cells::{always, cell, instant, start};
 use tables::{Row, Tables, tables_of};
 
 /// Cells tried, always the same ones, each drained and cut off at a random instant.
@@ -305,13 +304,7 @@ impl<'c> Books<'c> {
 }
 
 proptest! {
-    #![proptest_config(Config {
-        cases: CASES,
-        rng_seed: RngSeed::Fixed(SEED),
-        failure_persistence: None,
-        max_shrink_iters: 2_000,
-        ..Config::default()
-    })]
+    #![proptest_config(always(CASES, SEED))]
 
     #[test]
     fn whatever_the_cell_every_work_is_tracked_and_every_book_adds_up(

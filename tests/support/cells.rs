@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::test_runner::{Config, RngSeed};
 use proptest::{array, collection, option};
 use reflexarc::domain::{Outcome, Priority, WeightChange};
 use reflexarc::engine::{Cell, End};
@@ -37,6 +38,17 @@ pub(crate) fn seconds(s: f64) -> SimDuration {
 
 pub(crate) fn instant(s: f64) -> SimTime {
     SimTime::ZERO + seconds(s)
+}
+
+/// So many cases, always the same ones, and no file of failures.
+pub(crate) fn always(cases: u32, seed: u64) -> Config {
+    Config {
+        cases,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    }
 }
 
 /// Five minutes to midnight and 7 s into a minute: daily quotas reset and minutes turn within the run.
