@@ -1,5 +1,6 @@
 //! The loop: one stack lives in one world for one seed. Only here do truth and belief meet.
 
+mod bandit;
 mod call;
 mod run;
 mod task;
@@ -15,6 +16,7 @@ use crate::routing::StackRule;
 use crate::routing::order::Belief;
 use crate::units::SimTime;
 use crate::world::WorldSpec;
+use crate::world::bandit::Problem;
 use crate::world::expectation::Lengths;
 use crate::world::workload::WorkloadSpec;
 
@@ -50,6 +52,8 @@ pub struct Cell {
     pub reward: Reward,
     /// Decision regret is measured.
     pub regret: bool,
+    /// The bandit problem that is played in the place of world and workload, in bandit mode.
+    pub bandit: Option<Arc<Problem>>,
 }
 
 /// Watches a run; cannot act on it.
@@ -115,5 +119,8 @@ pub struct Digest {
 
 /// Runs one cell for one seed.
 pub fn run<O: Observer>(cell: &Cell, seed: u64, observer: &mut O) -> Digest {
-    run::Run::new(cell, seed, observer).finish()
+    match &cell.bandit {
+        Some(problem) => bandit::run(cell, problem, seed, observer),
+        None => run::Run::new(cell, seed, observer).finish(),
+    }
 }

@@ -296,6 +296,7 @@ impl<'a> Resolver<'a> {
             world: Arc::new(world?),
             workload,
             lengths,
+            bandit: None,
         })
     }
 

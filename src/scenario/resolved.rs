@@ -17,6 +17,7 @@ use crate::routing::order::OrderRule;
 use crate::sim::stream::Streams;
 use crate::units::SimTime;
 use crate::world::WorldSpec;
+use crate::world::bandit::Problem;
 use crate::world::expectation::Lengths;
 use crate::world::fault::{Effect, FaultSpec};
 use crate::world::workload::WorkloadSpec;
@@ -88,6 +89,8 @@ pub struct Block {
     pub workload: WorkloadSpec,
     /// Where expectations take lengths from.
     pub lengths: Lengths,
+    /// The bandit problem that is played instead, in bandit mode.
+    pub bandit: Option<Arc<Problem>>,
 }
 
 /// One stack.
@@ -139,6 +142,7 @@ impl Resolved {
             stack: Arc::clone(stack),
             reward: self.reward,
             regret: self.record.regret,
+            bandit: block.bandit.clone(),
         }
     }
 

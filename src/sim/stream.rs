@@ -38,6 +38,12 @@ pub enum Purpose {
     Assignment = 10,
     /// Which seeds a bootstrap resample takes (measurement only).
     Resample = 11,
+    /// Which arms of a bandit problem are awake in a round.
+    Awake = 12,
+    /// How late a result comes in a bandit problem.
+    Delay = 13,
+    /// How the means of a bandit problem wander.
+    Walk = 14,
 }
 
 /// All random streams of one cell.

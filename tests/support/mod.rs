@@ -128,6 +128,7 @@ impl Draft {
             stack: Arc::new(self.stack),
             reward: self.reward,
             regret: self.regret,
+            bandit: None,
         }
     }
 }

@@ -1,0 +1,215 @@
+//! Learners against reference regrets of independent implementations (`tests/vectors/regret_reference.csv`).
+//!
+//! A row passes if the mean regret lies within 3.9 combined standard errors of the reference: over about 60 rows that is a
+//! family-wise error of less than 1 %. By default the rows that take least time, at 400 repetitions or, where regret has a
+//! heavy tail, 2,000; all rows with `--include-ignored`.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use reflexarc::domain::TaskRecord;
+use reflexarc::engine::{self, Cell, End, Observer};
+use reflexarc::learners::CARDS;
+use reflexarc::learners::wrappers::Wrappers;
+use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::world::bandit::{Delay, Law, Problem, Rewards, Stage};
+use serde_json::{Value, json};
+
+mod support;
+
+use support::Draft;
+
+/// Standard errors that a row may be off.
+const Z: f64 = 3.9;
+/// First seed of the repetitions.
+const SEED: u64 = 770_001;
+
+/// One row of the reference.
+#[derive(Clone, Debug)]
+struct Row {
+    problem: String,
+    policy: String,
+    params: String,
+    reps: f64,
+    mean: f64,
+    sd: f64,
+}
+
+fn rows() -> Vec<Row> {
+    let mut reader = csv::Reader::from_path("tests/vectors/regret_reference.csv").unwrap();
+    let records = reader.records().map(|row| row.unwrap());
+    let oracles = records.filter(|row| &row[11] == "oracle");
+    let number = |text: &str| if text.is_empty() { 0.0 } else { text.parse().unwrap() };
+    oracles
+        .map(|row| Row {
+            problem: row[0].to_owned(),
+            policy: row[1].to_owned(),
+            params: row[2].to_owned(),
+            reps: number(&row[4]),
+            mean: number(&row[5]),
+            sd: number(&row[6]),
+        })
+        .collect()
+}
+
+fn bernoulli(stages: Vec<Stage>, delay: Delay) -> Problem {
+    let n_arms = stages[0].means.len();
+    Problem {
+        horizon: 10_000,
+        n_arms,
+        rewards: Rewards::Means { law: Law::Bernoulli, stages, in_lines: false, walk: 0.0 },
+        awake: 1.0,
+        present: Vec::new(),
+        delay,
+        budget: None,
+        declared: vec![50.0; n_arms],
+    }
+}
+
+fn stationary(means: &[f64], delay: Delay) -> Problem {
+    bernoulli(vec![Stage { from: 0, means: means.to_vec() }], delay)
+}
+
+fn problem(row: &Row) -> Problem {
+    let none = Delay::Constant(0);
+    match row.problem.as_str() {
+        "bern10_garivier" => {
+            stationary(&[0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01], none)
+        }
+        "pw5_3bp" => {
+            let means = [
+                [0.9, 0.5, 0.4, 0.3, 0.2],
+                [0.3, 0.5, 0.9, 0.2, 0.1],
+                [0.3, 0.8, 0.2, 0.4, 0.1],
+                [0.3, 0.2, 0.1, 0.4, 0.8],
+            ];
+            let stage =
+                |(at, means): (u64, [f64; 5])| Stage { from: 2_500 * at, means: means.into() };
+            bernoulli((0..).zip(means).map(stage).collect(), none)
+        }
+        "bern10_lin_delay" => {
+            let means: Vec<f64> = (0..10).map(|i| 0.1 + 0.8 * f64::from(i) / 9.0).collect();
+            let geometric = row.params.contains("geometric");
+            stationary(
+                &means,
+                if geometric { Delay::Geometric(100.0) } else { Delay::Constant(100) },
+            )
+        }
+        "lin_d5_K10_noise0.1" => {
+            let text = std::fs::read_to_string("tests/vectors/linear_theta.csv").unwrap();
+            let line = |line: &str| line.split(',').map(|x| x.parse().unwrap()).collect();
+            let theta: Vec<Vec<f64>> = text.lines().map(line).collect();
+            Problem {
+                horizon: 5_000,
+                n_arms: theta.len(),
+                rewards: Rewards::Linear { theta, sd: 0.1, per_arm: false },
+                ..stationary(&[0.5; 10], none)
+            }
+        }
+        other => panic!("no problem {other}"),
+    }
+}
+
+/// A number behind `key=` in the parameters of a row.
+fn number(params: &str, key: &str) -> f64 {
+    let from = params.find(&format!("{key}=")).unwrap_or_else(|| panic!("{key} in {params}"));
+    let text = &params[from + key.len() + 1..];
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].trim_end_matches('.').parse().unwrap()
+}
+
+/// The learner of a row, as in a scenario; `None` is the order `random`.
+fn learner(row: &Row) -> Option<Value> {
+    let p = |key: &str| number(&row.params, key);
+    Some(match row.policy.as_str() {
+        "Uniform" => return None,
+        "EpsGreedy" => json!({ "epsilon_greedy": { "epsilon": p("eps") } }),
+        "UCB1" => json!({ "ucb1": {} }),
+        "UCB(alpha=1)" => json!({ "ucb1": { "c": 0.5 } }),
+        "Thompson" => json!({ "thompson_beta": {} }),
+        other => json!({ other: {} }),
+    })
+}
+
+/// Learners without a row of the reference, and what pins them instead.
+const NO_ROW: &[(&str, &str)] = &[
+    ("stage4_router_rule", "the plan's recorded scores (tests/vectors.rs)"),
+    ("stage4_executor_rule", "the plan's recorded scores (tests/vectors.rs)"),
+    ("stage4_q", "the plan's recorded table (tests/vectors.rs)"),
+    ("thompson_gaussian", "not in the reference"),
+];
+
+/// Sums the regret of a run.
+#[derive(Default)]
+struct Regret(f64);
+
+impl Observer for Regret {
+    fn task_ended(&mut self, record: &TaskRecord) {
+        self.0 += record.decision_regret.unwrap_or(0.0);
+    }
+}
+
+fn cell(problem: Problem, learner: Option<&Value>) -> Cell {
+    let mut draft = Draft::new(problem.n_arms);
+    draft.stack.order = match learner {
+        None => OrderRule::Random,
+        Some(written) => OrderRule::Learner {
+            config: serde_json::from_value(written.clone()).expect("it is a learner"),
+            wrappers: Wrappers::default(),
+            scope: LearnerScope::All,
+            keeps_short: false,
+        },
+    };
+    draft.end = End::Tasks(problem.horizon);
+    Cell { bandit: Some(Arc::new(problem)), zone: TimeZone::UTC, ..draft.build() }
+}
+
+/// Regret of each repetition.
+fn regrets(cell: &Cell, reps: u64) -> Vec<f64> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let play = |seed: u64| {
+        let mut regret = Regret::default();
+        engine::run(cell, seed, &mut regret);
+        regret.0
+    };
+    std::thread::scope(|scope| {
+        let share = |k: u64| (SEED + reps * k / threads)..(SEED + reps * (k + 1) / threads);
+        let workers: Vec<_> = (0..threads)
+            .map(|k| scope.spawn(move || share(k).map(play).collect::<Vec<f64>>()))
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are the acceptance's record")]
+fn check(row: &Row) -> Result<(), String> {
+    let cell = cell(problem(row), learner(row).as_ref());
+    let has_heavy_tail = row.sd > 0.5 * row.mean;
+    let reps = if has_heavy_tail { 2_000 } else { 400 };
+    let regrets = regrets(&cell, reps);
+    let n = regrets.len() as f64;
+    let mean = regrets.iter().sum::<f64>() / n;
+    let variance = regrets.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / (n - 1.0);
+    let own = row.sd * row.sd / row.reps;
+    let se = (variance / n + if row.reps.is_finite() { own } else { 0.0 }).sqrt();
+    let z = (mean - row.mean) / se;
+    let line = format!(
+        "{} {} ({}): {mean:.2} against {:.2}, {z:+.2} standard errors, {reps} seeds from {SEED}",
+        row.problem, row.policy, row.params, row.mean
+    );
+    println!("{line}");
+    if z.abs() <= Z { Ok(()) } else { Err(line) }
+}
+
+fn check_all(rows: &[Row]) {
+    let failed: Vec<String> = rows.iter().filter_map(|row| check(row).err()).collect();
+    assert!(failed.is_empty(), "{} rows are off:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn quick() {
+    let known = ["Uniform", "EpsGreedy", "UCB1", "UCB(alpha=1)", "Thompson"];
+    let rows: Vec<Row> =
+        rows().into_iter().filter(|r| known.contains(&r.policy.as_str())).collect();
+    check_all(&rows);
+}
