@@ -204,7 +204,7 @@ fn run_cell<S: RowSink>(
     };
     let recording = Recording {
         names,
-        bins: scenario.bins(),
+        bins: scenario.bins(place.block),
         attempts: scenario.record.attempts,
         work_log: scenario.record.work_log,
         scores: scenario.record.scores,

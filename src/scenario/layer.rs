@@ -5,7 +5,7 @@ use super::source::{Span, Spanned};
 use super::tree::{Entry, Node, Table, Value};
 
 /// The keys that a block may override.
-const STUDY: [&str; 5] = ["workload", "world", "task_types", "faults", "random_faults"];
+const STUDY: [&str; 6] = ["workload", "world", "task_types", "faults", "random_faults", "bandit"];
 /// Of them, the lists that a block makes longer.
 const ADDED: [&str; 2] = ["faults", "random_faults"];
 

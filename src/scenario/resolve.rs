@@ -1,5 +1,6 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod bandit;
 mod daily;
 mod expect;
 mod random_fault;
@@ -22,7 +23,7 @@ use super::problem::{Problems, Report, closest};
 use super::resolved::{Block, Criteria, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
 use super::tree::{Node, Path as TreePath};
-use super::values::{FaultTime, Seeds};
+use super::values::{FaultTime, LocalDateTime, Seeds};
 use super::written::{End as WrittenEnd, Name, Stack, Study, Time};
 use crate::calendar::instant_of;
 use crate::engine::End;
@@ -74,6 +75,18 @@ struct Clock {
     start_local: jiff::civil::DateTime,
     zone: TimeZone,
     end: End,
+}
+
+/// In which clock, registry and worlds the stacks are run.
+struct Setting {
+    clock: Clock,
+    zone_name: String,
+    cut: bool,
+    warm_up: SimTime,
+    registry: Registry,
+    registry_source: String,
+    assumed: Vec<(String, Vec<String>)>,
+    blocks: Vec<Block>,
 }
 
 /// The models that may be named.
@@ -131,27 +144,15 @@ impl<'a> Resolver<'a> {
             "question",
             "write what the study is to answer, such as `question = \"Which router survives the outage?\"`",
         );
-        self.require(
-            written.time.is_none(),
-            "time",
-            "write a table `[time]` with `start`, `zone` and `end`",
-        );
-        let clock = written.time.as_ref().map(|time| self.clock(time));
-        let (registry, models) = self.registry(clock.as_ref());
         let merged = layer::blocks(&self.loaded.tree);
-        let blocks: Vec<Option<Block>> = merged
-            .iter()
-            .map(|block| self.block(block, clock.as_ref(), registry.as_ref(), &models))
-            .collect();
+        let (models, setting, worlds) = if self.is_bandit(&merged) {
+            let (models, setting) = self.bandit_setting(&merged);
+            let world = |block| World { name: name_of(block), has_faults: Some(false) };
+            (models, setting, merged.iter().map(world).collect())
+        } else {
+            self.stack_setting(&merged)
+        };
         self.different(merged.iter().filter_map(|b| b.name.as_ref()), "block");
-        let worlds: Vec<World> = merged
-            .iter()
-            .zip(&blocks)
-            .map(|(merged, block)| World {
-                name: name_of(merged),
-                has_faults: block.as_ref().map(|block| !block.world.faults.is_empty()),
-            })
-            .collect();
         let expectations = self.expectations(&worlds);
         let seeds: Vec<u64> = match &written.seeds {
             Some(seeds) => seeds.iter().collect(),
@@ -164,9 +165,8 @@ impl<'a> Resolver<'a> {
             let written = &criteria.selection_seeds;
             Criteria { selection_seeds: self.selection(&written.value, written.span, &seeds) }
         });
-        let clock = clock?;
-        let (registry, source, assumed) = registry?;
-        let time = written.time?;
+        let setting = setting?;
+        let clock = setting.clock;
         let mut texts = self.loaded.sources.texts();
         // A preset is read for every variant that has it.
         let mut seen = Vec::new();
@@ -181,25 +181,26 @@ impl<'a> Resolver<'a> {
             question: written.question?,
             texts,
             start: clock.start,
-            start_local: time.start.to_string(),
-            zone_name: time.zone.name().to_owned(),
+            start_local: LocalDateTime(clock.start_local).to_string(),
+            zone_name: setting.zone_name,
             zone: clock.zone,
             end: clock.end,
-            cut: time.cut,
-            warm_up: SimTime(time.warm_up.nanos()),
+            cut: setting.cut,
+            warm_up: setting.warm_up,
             seeds,
             reward,
-            registry: Arc::new(registry),
-            registry_source: source,
-            assumed,
-            blocks: blocks
+            registry: Arc::new(setting.registry),
+            registry_source: setting.registry_source,
+            assumed: setting.assumed,
+            blocks: setting
+                .blocks
                 .into_iter()
                 .enumerate()
                 .map(|(at, block)| {
                     let question = written.blocks.get(at).and_then(|b| b.question.clone());
-                    block.map(|block| Block { question, ..block })
+                    Block { question, ..block }
                 })
-                .collect::<Option<_>>()?,
+                .collect(),
             variants: variants?,
             expectations,
             reported,
@@ -212,6 +213,42 @@ impl<'a> Resolver<'a> {
             },
             criteria,
         })
+    }
+
+    /// Clock, registry and worlds of a scenario of stacks.
+    fn stack_setting(&mut self, merged: &[MergedBlock]) -> (Models, Option<Setting>, Vec<World>) {
+        let time = self.loaded.scenario.time.clone();
+        self.require(
+            time.is_none(),
+            "time",
+            "write a table `[time]` with `start`, `zone` and `end`",
+        );
+        let clock = time.as_ref().map(|time| self.clock(time));
+        let (registry, models) = self.registry(clock.as_ref());
+        let blocks: Vec<Option<Block>> = merged
+            .iter()
+            .map(|block| self.block(block, clock.as_ref(), registry.as_ref(), &models))
+            .collect();
+        let worlds = merged.iter().zip(&blocks).map(|(merged, block)| World {
+            name: name_of(merged),
+            has_faults: block.as_ref().map(|block| !block.world.faults.is_empty()),
+        });
+        let worlds = worlds.collect();
+        let setting = || {
+            let time = time?;
+            let (registry, registry_source, assumed) = registry?;
+            Some(Setting {
+                clock: clock?,
+                zone_name: time.zone.name().to_owned(),
+                cut: time.cut,
+                warm_up: SimTime(time.warm_up.nanos()),
+                registry,
+                registry_source,
+                assumed,
+                blocks: blocks.into_iter().collect::<Option<_>>()?,
+            })
+        };
+        (models, setting(), worlds)
     }
 
     fn clock(&mut self, time: &Time) -> Clock {
@@ -296,6 +333,7 @@ impl<'a> Resolver<'a> {
             world: Arc::new(world?),
             workload,
             lengths,
+            registry: Arc::new(registry.clone()),
             bandit: None,
         })
     }

@@ -89,6 +89,8 @@ pub struct Block {
     pub workload: WorkloadSpec,
     /// Where expectations take lengths from.
     pub lengths: Lengths,
+    /// What the router believes of the block's models: in bandit mode a block may have fewer than others.
+    pub registry: Arc<Registry>,
     /// The bandit problem that is played instead, in bandit mode.
     pub bandit: Option<Arc<Problem>>,
 }
@@ -136,9 +138,9 @@ impl Resolved {
             workload: block.workload.clone(),
             lengths: block.lengths.clone(),
             zone: self.zone.clone(),
-            end: self.end,
+            end: self.end_of(block),
             cut: self.cut,
-            registry: Arc::clone(&self.registry),
+            registry: Arc::clone(&block.registry),
             stack: Arc::clone(stack),
             reward: self.reward,
             regret: self.record.regret,
@@ -154,10 +156,16 @@ impl Resolved {
         Self { record, ..self.clone() }
     }
 
-    /// The points of its curves: no more than there are tasks.
+    /// When a block's run ends.
     #[must_use]
-    pub fn bins(&self) -> Bins {
-        match self.end {
+    pub fn end_of(&self, block: &Block) -> End {
+        block.bandit.as_ref().map_or(self.end, |problem| End::Tasks(problem.horizon))
+    }
+
+    /// The points of a block's curves: no more than there are tasks.
+    #[must_use]
+    pub fn bins(&self, block: &Block) -> Bins {
+        match self.end_of(block) {
             End::At(to) => Bins::Time { from: self.warm_up, to, n: self.record.bins },
             End::Tasks(to) => {
                 let n = u64::from(self.record.bins).min(to) as u32;

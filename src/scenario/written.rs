@@ -1,5 +1,6 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
+mod bandit;
 mod daily;
 mod expect;
 mod order;
@@ -16,6 +17,7 @@ use super::problem::Refusal;
 use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
+pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
 };
@@ -70,6 +72,9 @@ pub struct Scenario {
     pub faults: Option<Part<Vec<Fault>>>,
     /// What goes wrong at random.
     pub random_faults: Option<Part<Vec<RandomFault>>>,
+    /// A classic bandit problem, which is played in rounds in the place of `time`, `registry`, `world`, `workload`,
+    /// `task_types` and faults.
+    pub bandit: Option<Part<Bandit>>,
     /// The same study in other worlds, which are never pooled.
     #[serde(default)]
     pub blocks: Vec<WrittenBlock>,
@@ -252,6 +257,8 @@ pub struct WrittenBlock {
     pub faults: Option<Part<Vec<Fault>>>,
     /// What goes wrong at random in this block, besides the scenario's random faults.
     pub random_faults: Option<Part<Vec<RandomFault>>>,
+    /// The bandit problem of this block.
+    pub bandit: Option<Part<Bandit>>,
 }
 
 /// A stack to compare.

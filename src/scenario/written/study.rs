@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Name, World};
+use super::{Bandit, Name, World};
 use crate::scenario::shape::SHORT_FOR;
 use crate::scenario::values::{
     Count, Duration, FaultTime, Finite, Fraction, Level, NonNegative, Positive, Priority,
@@ -24,6 +24,8 @@ pub struct Study {
     pub faults: Vec<Fault>,
     /// What goes wrong at random.
     pub random_faults: Vec<RandomFault>,
+    /// The bandit problem that is played in the place of all this.
+    pub bandit: Option<Bandit>,
 }
 
 /// How tasks arrive.
