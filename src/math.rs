@@ -152,6 +152,18 @@ const FAR_BELOW: [f64; 8] = [
     2.044_263_103_389_939_8e-15,
 ];
 
+/// Kullback-Leibler divergence of the Bernoulli law with mean `q` from the one with mean `p`, in nats; both in 0..1,
+/// infinite where `q` rules out what `p` allows.
+#[must_use]
+pub fn bernoulli_divergence(p: f64, q: f64) -> f64 {
+    let part = |p: f64, q: f64| match (p > 0.0, q > 0.0) {
+        (false, _) => 0.0,
+        (true, false) => f64::INFINITY,
+        (true, true) => p * ln(p / q),
+    };
+    part(p, q) + part(1.0 - p, 1.0 - q)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

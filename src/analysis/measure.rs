@@ -292,12 +292,88 @@ pub const VERDICT: [Measure; 2] = [
     share("verdict_b", "As verdict_a, for side b."),
 ];
 
+/// Quality.
+pub const QUALITY: Measure = figure(
+    "quality",
+    "points",
+    "Mean quality of a task's answers, 0-100; 0 for tasks that were not served.",
+)
+.higher();
+/// Regret of a run.
+pub const CUMULATIVE_REGRET: Measure = figure(
+    "cumulative_regret",
+    "reward",
+    "Decision regret summed over the run. In bandit mode this is the pseudo-regret: expected reward of the best arm that was awake in each round less that of the arm played (with a budget, against the best mixture that the budget allows).",
+)
+.lower();
+/// Convergence.
+pub const CONVERGED_AFTER: Measure = figure(
+    "converged_after",
+    "tasks",
+    "Tasks until the rolling mean reward (over a twentieth of the run) stays within 5 % of the mean of the last tenth of the run; none if it does not.",
+)
+.lower();
+/// Sample efficiency.
+pub const SAMPLE_EFFICIENCY: Measure = figure(
+    "sample_efficiency",
+    "tasks",
+    "Tasks until the rolling reward (over a twentieth of the run) first reaches 95 % of what the best decisions would have brought in expectation; none if it does not.",
+)
+.lower();
+/// Adaptation time.
+pub const ADAPTATION_TIME: Measure = figure(
+    "adaptation_time",
+    "tasks",
+    "Tasks from a change (a fault begins or ends, means jump, arms come or go) until the reward since then is 90 % of what the best decisions would have brought, on average over changes; a change that is not adapted to before the next counts in full.",
+)
+.lower();
+/// Area under the learning curve.
+pub const LEARNING_CURVE_AREA: Measure = figure(
+    "learning_curve_area",
+    "reward",
+    "Mean over the run of the mean reward so far: reward that comes early counts more often.",
+)
+.higher();
+/// Exploration.
+pub const EXPLORATION_SHARE: Measure = share(
+    "exploration_share",
+    "Choices of a learner that did not take the model that it believed best among those it could choose, of all its choices.",
+);
+/// Mean reward of the thirds of a run.
+pub const REWARD_BY_PHASE: [Measure; 3] = [
+    figure("reward_early", "reward", "Mean reward of the tasks in the first third of the run.")
+        .higher(),
+    figure("reward_middle", "reward", "Mean reward of the tasks in the second third of the run.")
+        .higher(),
+    figure("reward_late", "reward", "Mean reward of the tasks in the last third of the run.")
+        .higher(),
+];
+
+/// The measures of bandit mode, where there are no providers, levels or deadlines.
+pub const OF_BANDITS: [Measure; 14] = [
+    TASKS,
+    REWARD,
+    COST,
+    BEST_MODEL_SHARE,
+    DECISION_REGRET,
+    CUMULATIVE_REGRET,
+    CONVERGED_AFTER,
+    SAMPLE_EFFICIENCY,
+    ADAPTATION_TIME,
+    LEARNING_CURVE_AREA,
+    EXPLORATION_SHARE,
+    REWARD_BY_PHASE[0],
+    REWARD_BY_PHASE[1],
+    REWARD_BY_PHASE[2],
+];
+
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 36] = [
+pub const MEASURES: [Measure; 46] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
     STAGE4_EFFICIENCY,
+    QUALITY,
     REWARD,
     ALLOCATED,
     TRACKED,
@@ -317,6 +393,15 @@ pub const MEASURES: [Measure; 36] = [
     RECOVERY_P99,
     BEST_MODEL_SHARE,
     DECISION_REGRET,
+    CUMULATIVE_REGRET,
+    CONVERGED_AFTER,
+    SAMPLE_EFFICIENCY,
+    ADAPTATION_TIME,
+    LEARNING_CURVE_AREA,
+    EXPLORATION_SHARE,
+    REWARD_BY_PHASE[0],
+    REWARD_BY_PHASE[1],
+    REWARD_BY_PHASE[2],
     ATTEMPTS,
     TOKENS,
     COST,

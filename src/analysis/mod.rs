@@ -7,6 +7,7 @@ pub mod diff;
 pub mod expect;
 pub mod histogram;
 pub mod interval;
+pub mod learning;
 pub mod measure;
 pub mod moments;
 pub mod run;

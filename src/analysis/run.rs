@@ -2,13 +2,14 @@
 
 use crate::analysis::day::Days;
 use crate::analysis::histogram::Histogram;
+use crate::analysis::learning::LearningCurve;
 use crate::analysis::measure::{self, Measure};
 use crate::analysis::window::{Spans, Window};
 use crate::analysis::work::{WorkMetrics, WorkTracker};
 use crate::calendar::LocalClock;
 use crate::domain::{
-    AttemptRecord, FallbackEvent, FallbackReason, Outcome, Policy, PolicyDecision, PolicyEvent,
-    Role, StepRecord, TaskRecord,
+    AttemptRecord, ChosenBy, FallbackEvent, FallbackReason, Outcome, Policy, PolicyDecision,
+    PolicyEvent, Role, StepRecord, TaskRecord,
 };
 use crate::units::{Level, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
 
@@ -99,6 +100,12 @@ pub struct BinSums {
     pub n_best: u64,
     /// Decisions.
     pub n_decisions: u64,
+    /// Billed cost.
+    pub cost_usd: f64,
+    /// Calls whose model a learner chose.
+    pub n_choices: u64,
+    /// Of them, those that did not take the model it believed best.
+    pub n_explored: u64,
 }
 
 /// Sums of one model in one bin.
@@ -142,6 +149,9 @@ struct Scope {
     decision_regret: f64,
     n_best: u64,
     n_decisions: u64,
+    quality: f64,
+    n_choices: u64,
+    n_explored: u64,
     latency: Histogram,
     recovery: Histogram,
 }
@@ -164,6 +174,8 @@ pub struct Value {
 pub struct RunStatistics {
     bins: Bins,
     measures_regret: bool,
+    /// Measures of providers, levels and days say nothing of it.
+    is_bandit: bool,
     spans: Spans,
     /// Per bin: all levels, then L1..L4.
     pub curve: Vec<[BinSums; 5]>,
@@ -171,6 +183,8 @@ pub struct RunStatistics {
     pub models: Vec<Vec<ModelSums>>,
     /// Per local day.
     pub days: Days,
+    /// How the run learned.
+    pub learning: LearningCurve,
     /// Both ends of every task's work.
     pub work: WorkTracker,
     clock: LocalClock,
@@ -243,10 +257,12 @@ impl RunStatistics {
             curve: vec![[BinSums::default(); 5]; bins.len()],
             models: vec![vec![ModelSums::default(); n_models]; bins.len()],
             days: Days::new(n_models, n_task_types),
+            learning: LearningCurve::new(bins, &spans.changes, measures_regret),
             work: WorkTracker::default(),
             clock,
             bins,
             measures_regret,
+            is_bandit: false,
             spans,
             scopes: Default::default(),
             minutes: Default::default(),
@@ -255,6 +271,12 @@ impl RunStatistics {
             verdict: None,
             places: Places::default(),
         }
+    }
+
+    /// The same of a run in bandit mode.
+    #[must_use]
+    pub fn of_bandit(self) -> Self {
+        Self { is_bandit: true, ..self }
     }
 
     /// Which points its curves have.
@@ -300,6 +322,19 @@ impl RunStatistics {
         if let Some(failed) = failed.filter(|_| call.role != Role::First) {
             let wait = call.dispatched.since(failed);
             for_scopes(&mut self.scopes, place, call.level, |scope| scope.recovery.add(wait));
+        }
+        if call.chosen_by == ChosenBy::Learner {
+            let explored = u64::from(call.explored);
+            for_scopes(&mut self.scopes, place, call.level, |scope| {
+                scope.n_choices += 1;
+                scope.n_explored += explored;
+            });
+            for at in [0, 1 + call.level.index()] {
+                if let Some(bin) = place.bin {
+                    self.curve[bin][at].n_choices += 1;
+                    self.curve[bin][at].n_explored += explored;
+                }
+            }
         }
         if let Some(bin) = place.bin {
             let sums = &mut self.models[bin][call.model.index()];
@@ -362,7 +397,9 @@ impl RunStatistics {
             sums.decision_regret += task.decision_regret.unwrap_or(0.0);
             sums.n_best += u64::from(task.n_best);
             sums.n_decisions += u64::from(task.n_decisions);
+            sums.cost_usd += task.cost_usd;
         }
+        self.learning.task_ended(task);
         let rescued = task.in_time && task.rescued;
         for_scopes(&mut self.scopes, place, task.level, |scope| {
             scope.tasks += 1;
@@ -387,6 +424,7 @@ impl RunStatistics {
             scope.decision_regret += task.decision_regret.unwrap_or(0.0);
             scope.n_best += u64::from(task.n_best);
             scope.n_decisions += u64::from(task.n_decisions);
+            scope.quality += if task.served { task.quality } else { 0.0 };
             scope.latency.add(task.ended.since(task.arrived));
         });
         let minute = (task.arrived.0 / (60 * NANOS_PER_SECOND)) as usize;
@@ -423,12 +461,12 @@ impl RunStatistics {
                 }
             }
         }
-        values.extend(self.of_trial().into_iter().map(|(measure, value)| Value {
-            measure,
-            level: None,
-            window: Window::Run,
-            value: Some(value),
-        }));
+        let whole = |(measure, value)| Value { measure, level: None, window: Window::Run, value };
+        values.extend(self.learning.measured().into_iter().map(whole));
+        values.extend(self.of_trial().into_iter().map(|(m, value)| whole((m, Some(value)))));
+        if self.is_bandit {
+            values.retain(|v| v.level.is_none() && measure::OF_BANDITS.contains(&v.measure));
+        }
         values
     }
 
@@ -472,6 +510,7 @@ impl RunStatistics {
             (measure::INTERRUPTED, Some(scope.interrupted as f64)),
             (measure::EFFICIENCY, over(scope.efficiency, n)),
             (measure::STAGE4_EFFICIENCY, over(scope.stage4_efficiency, n)),
+            (measure::QUALITY, over(scope.quality, n)),
             (measure::ALLOCATED, of(scope.allocated, scope.arrived)),
             (measure::TRACKED, of(scope.tracked, scope.arrived)),
             (measure::REWARD, over(scope.reward, n)),
@@ -484,6 +523,7 @@ impl RunStatistics {
             (measure::FALLBACK_SELECTION_RATE, of(scope.fallbacks_found, scope.fallbacks)),
             (measure::BEST_MODEL_SHARE, regret(of(scope.n_best, scope.n_decisions))),
             (measure::DECISION_REGRET, regret(over(scope.decision_regret, n))),
+            (measure::EXPLORATION_SHARE, of(scope.n_explored, scope.n_choices)),
             (measure::ATTEMPTS, of(scope.attempts, n)),
             (measure::TOKENS, of(scope.tokens, n)),
             (measure::COST, over(scope.cost_usd, n)),

@@ -48,6 +48,8 @@ pub struct Spans {
     pub faults: Option<Vec<(SimTime, SimTime)>>,
     /// When a fault leaves five models or more without tokens.
     pub exhaustion: Option<Vec<(SimTime, SimTime)>>,
+    /// Instants from which on something is different, in order: a fault begins or ends, the means of a problem change.
+    pub changes: Vec<SimTime>,
 }
 
 impl Spans {

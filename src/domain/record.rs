@@ -22,6 +22,8 @@ pub struct AttemptRecord {
     pub chosen_by: ChosenBy,
     /// Probability of the choice.
     pub propensity: Propensity,
+    /// A learner chose it although it believed another model better, or nothing of this one.
+    pub explored: bool,
     /// Why a fallback was needed, for calls with that role.
     pub fallback_reason: Option<FallbackReason>,
     /// When the call was sent.

@@ -246,6 +246,7 @@ impl<O: Observer> Loop<'_, O> {
                 role: Role::First,
                 chosen_by: self.order.chosen_by(),
                 propensity: choice.propensity,
+                explored: choice.explored,
                 fallback_reason: None,
                 dispatched: now,
                 wait: SimDuration::ZERO,

@@ -346,6 +346,7 @@ impl<O: Observer> Run<'_, O> {
             role: call.role,
             chosen_by: call.chosen_by,
             propensity: call.propensity,
+            explored: call.explored,
             fallback_reason: call.fallback_reason.filter(|_| call.role == Role::Fallback),
             dispatched: active.dispatched,
             wait: active.service_began.since(active.dispatched),

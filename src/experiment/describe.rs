@@ -8,7 +8,8 @@ use super::{Ended, Place, seconds};
 use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
 use crate::results::manifest::{
-    Alternative, BlockEntry, CellEntry, FaultEntry, Manifest, RandomFaultEntry, Selection, Text,
+    Alternative, BanditEntry, BlockEntry, CellEntry, FaultEntry, Manifest, RandomFaultEntry,
+    Selection, Text,
 };
 use crate::scenario::resolved::Resolved;
 use crate::units::ModelId;
@@ -62,6 +63,13 @@ pub(super) fn manifest(
                     to_s: seconds(fault.end),
                 })
                 .collect(),
+            bandit: block.bandit.as_ref().map(|problem| BanditEntry {
+                rounds: problem.horizon,
+                arms: block.registry.models.iter().map(|m| m.name.clone()).collect(),
+                changes: problem.changes(),
+                lai_robbins: problem.lai_robbins(),
+                budget: problem.budget.as_ref().map(|budget| budget.total),
+            }),
         })
         .collect();
     Manifest {

@@ -193,7 +193,8 @@ fn run_cell<S: RowSink>(
     place: Place<'_>,
     sink: &mut S,
 ) -> (Digest, RunStatistics) {
-    let models = scenario.model_names();
+    let models: Vec<String> =
+        place.block.registry.models.iter().map(|model| model.name.clone()).collect();
     let task_types: Vec<String> =
         place.block.world.task_types.iter().map(|t| t.name.clone()).collect();
     let names = Names {
@@ -205,13 +206,21 @@ fn run_cell<S: RowSink>(
     let recording = Recording {
         names,
         bins: scenario.bins(place.block),
+        is_bandit: place.block.bandit.is_some(),
+        tasks: scenario.record.tasks,
         attempts: scenario.record.attempts,
         work_log: scenario.record.work_log,
         scores: scenario.record.scores,
         regret: scenario.record.regret,
         spans: scenario.spans(place.block, place.seed),
         clock: LocalClock::new(scenario.start, scenario.zone.clone()),
-        plan_usd_per_mtok: scenario.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
+        plan_usd_per_mtok: place
+            .block
+            .registry
+            .models
+            .iter()
+            .map(|m| m.plan_usd_per_mtok)
+            .collect(),
     };
     let mut recorder = Recorder::new(recording, place.seed, sink);
     let cell = scenario.cell(place.block, place.stack);

@@ -47,7 +47,7 @@ pub(super) fn best_fixed(
         Arc::new(StackRule { order, ..(*variant.stack).clone() })
     };
     let unrecorded = scenario.unrecorded();
-    let n_models = scenario.registry.models.len();
+    let n_models = block.registry.models.len();
     let runs: Vec<(usize, u64)> =
         (0..n_models).flat_map(|model| seeds.iter().map(move |&seed| (model, seed))).collect();
     let rewards: Vec<f64> = runs

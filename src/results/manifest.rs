@@ -87,6 +87,23 @@ pub struct BlockEntry {
     pub faults: Vec<FaultEntry>,
     /// Its faults that each seed draws; the table `faults` holds what was drawn.
     pub random_faults: Vec<RandomFaultEntry>,
+    /// Its bandit problem, in bandit mode.
+    pub bandit: Option<BanditEntry>,
+}
+
+/// A bandit problem, as far as reports need it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BanditEntry {
+    /// Rounds.
+    pub rounds: u64,
+    /// Arms, in order.
+    pub arms: Vec<String>,
+    /// Rounds from which on something is different.
+    pub changes: Vec<u64>,
+    /// The constant of the Lai-Robbins bound: regret grows at least like this times ln t; null where it says nothing.
+    pub lai_robbins: Option<f64>,
+    /// What may be spent in all; null without a budget.
+    pub budget: Option<f64>,
 }
 
 /// A fault.

@@ -5,7 +5,7 @@ use crate::domain::{ChosenBy, ModelSet, Propensity, Request};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
-    BeliefScale, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior, Reads,
+    BeliefScale, Card, Choice, Context, Exploration, Feedback, Learner, LearnerConfig, Prior, Reads,
 };
 use crate::registry::Registry;
 use crate::sim::stream::Stream;
@@ -221,10 +221,14 @@ impl Order {
             return None;
         }
         let model = match &mut self.kind {
-            Kind::Learner { bank, scope, .. } => {
+            Kind::Learner { bank, scope, card, .. } => {
                 let learner = &bank[bank_index(bank.len(), *scope, view)];
                 let context = with_features(&mut self.features, view);
-                return Some(learner.choose(&context, eligible, stream));
+                let mut choice = learner.choose(&context, eligible, stream);
+                if card.exploration == Exploration::Inherent {
+                    choice.explored = !is_believed_best(learner, &context, eligible, choice.model);
+                }
+                return Some(choice);
             }
             Kind::Static(models) => models.iter().copied().find(|m| eligible.contains(*m))?,
             Kind::Random => eligible.nth(stream.index(eligible.len()))?,
@@ -336,6 +340,18 @@ impl Order {
         }
         beliefs
     }
+}
+
+/// Whether a learner believes no eligible model better than one of which it believes something.
+#[inline]
+fn is_believed_best(
+    learner: &Wrapped,
+    context: &Context<'_>,
+    eligible: ModelSet,
+    model: ModelId,
+) -> bool {
+    let own = learner.belief(context, model);
+    own.is_some() && eligible.iter().all(|other| learner.belief(context, other) <= own)
 }
 
 /// The view's context, with the features of its request where the order makes them.

@@ -165,7 +165,10 @@ impl<'a> Resolver<'a> {
             let written = &criteria.selection_seeds;
             Criteria { selection_seeds: self.selection(&written.value, written.span, &seeds) }
         });
+        // A row for every round is kept only where it is asked for.
+        let asks = self.loaded.tree.at(&TreePath::of("record.attempts")).is_some();
         let setting = setting?;
+        let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
         let clock = setting.clock;
         let mut texts = self.loaded.sources.texts();
         // A preset is read for every variant that has it.
@@ -205,7 +208,8 @@ impl<'a> Resolver<'a> {
             expectations,
             reported,
             record: Record {
-                attempts: written.record.attempts,
+                tasks: records_tasks,
+                attempts: written.record.attempts && records_tasks,
                 work_log: written.record.work_log,
                 scores: written.record.scores,
                 regret: written.record.regret,

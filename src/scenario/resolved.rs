@@ -15,7 +15,7 @@ use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
 use crate::sim::stream::Streams;
-use crate::units::SimTime;
+use crate::units::{NANOS_PER_SECOND, SimTime};
 use crate::world::WorldSpec;
 use crate::world::bandit::Problem;
 use crate::world::expectation::Lengths;
@@ -117,6 +117,8 @@ impl Variant {
 /// What is recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct Record {
+    /// The table of tasks is written.
+    pub tasks: bool,
     /// The table of attempts is written.
     pub attempts: bool,
     /// The work tracker's log is written.
@@ -151,8 +153,14 @@ impl Resolved {
     /// The same study with only what every run leaves recorded: for runs whose rows nobody keeps.
     #[must_use]
     pub fn unrecorded(&self) -> Self {
-        let record =
-            Record { attempts: false, work_log: false, scores: false, regret: false, bins: 1 };
+        let record = Record {
+            tasks: false,
+            attempts: false,
+            work_log: false,
+            scores: false,
+            regret: false,
+            bins: 1,
+        };
         Self { record, ..self.clone() }
     }
 
@@ -177,6 +185,11 @@ impl Resolved {
     /// The spans of a block's run that are measured apart, for a seed.
     #[must_use]
     pub fn spans(&self, block: &Block, seed: u64) -> Spans {
+        if let Some(problem) = &block.bandit {
+            let instant = |round| SimTime(round * NANOS_PER_SECOND);
+            let changes = problem.changes().into_iter().map(instant).collect();
+            return Spans { changes, ..Spans::default() };
+        }
         let world = &block.world;
         if world.faults.is_empty() && world.random_faults.is_empty() {
             return Spans::default();
@@ -199,8 +212,12 @@ impl Resolved {
             .filter(|(_, hit)| hit.len() >= 5)
             .filter_map(|(fault, _)| exhausts(fault))
             .collect();
+        let windows = timeline.windows();
+        let edges = windows.iter().flat_map(|(from, to)| [*from, *to]);
+        let ends = |at: &SimTime| *at > SimTime::ZERO && *at != SimTime::NEVER;
         Spans {
-            faults: Some(timeline.windows()),
+            changes: edges.filter(ends).collect(),
+            faults: Some(windows),
             exhaustion: (!exhaustion.is_empty()).then_some(exhaustion),
         }
     }

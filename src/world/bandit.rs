@@ -183,6 +183,27 @@ impl Problem {
         Some(best)
     }
 
+    /// The constant of the lower bound of Lai and Robbins (1985): the regret of a learner that is good on all problems of
+    /// the kind grows at least like this times ln t. `None` where the bound says nothing: means that change, arms that sleep
+    /// or cost, features.
+    #[must_use]
+    pub fn lai_robbins(&self) -> Option<f64> {
+        let Rewards::Means { law, stages, walk, .. } = &self.rewards else { return None };
+        let [Stage { means, .. }] = stages.as_slice() else { return None };
+        let is_plain = self.awake >= 1.0 && self.present.is_empty() && self.budget.is_none();
+        if !is_plain || *walk > 0.0 {
+            return None;
+        }
+        let best = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let divergence = |mean: f64| match law {
+            Law::Bernoulli => math::bernoulli_divergence(mean, best),
+            Law::Gaussian(sd) => (best - mean) * (best - mean) / (2.0 * sd * sd),
+        };
+        let worse = means.iter().filter(|mean| **mean < best);
+        let sum = worse.map(|mean| (best - mean) / divergence(*mean)).sum::<f64>();
+        sum.is_finite().then_some(sum)
+    }
+
     /// The problem in a seed, before its first round.
     #[must_use]
     pub fn rounds(&self, streams: Streams) -> Rounds<'_> {
@@ -378,6 +399,20 @@ mod tests {
         assert!((problem.budget_rate().unwrap() - 0.2).abs() < 1e-12);
         problem.budget = Some(Budget { total: 2000.0, costs: vec![0.8, 0.2], is_drawn: true });
         assert_eq!(problem.budget_rate(), Some(0.9));
+    }
+
+    #[test]
+    fn the_lower_bound_has_its_constant() {
+        // 17.44517413118945 for the ten arms of Garivier and Cappe 2011; for two Gaussian arms 2 sd^2 / gap.
+        let means = [0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01];
+        let mut problem = bernoulli(&means);
+        assert!((problem.lai_robbins().unwrap() - 17.445_174_131_189_45).abs() < 1e-9);
+        problem.awake = 0.5;
+        assert_eq!(problem.lai_robbins(), None);
+        let mut problem = bernoulli(&[0.9, 0.4]);
+        let Rewards::Means { law, .. } = &mut problem.rewards else { panic!() };
+        *law = Law::Gaussian(0.5);
+        assert!((problem.lai_robbins().unwrap() - 1.0).abs() < 1e-12);
     }
 
     #[test]

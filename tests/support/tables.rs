@@ -102,7 +102,7 @@ pub(crate) fn tables_of(cell: &Cell, seed: u64, bins: Bins) -> (Tables, RunStati
         regret: cell.regret,
         spans: Spans {
             faults: Some(cell.world.timeline(&Streams::new(seed)).windows()),
-            exhaustion: None,
+            ..Spans::default()
         },
         plan_usd_per_mtok: cell.registry.models.iter().map(|m| m.plan_usd_per_mtok).collect(),
         ..Recording::plain(names, bins, clock)

@@ -5,21 +5,22 @@ use crate::analysis::day::DaySums;
 use crate::analysis::run::Bins;
 use crate::engine::QuotaSample;
 use crate::results::schema::{
-    CostRow, Costs, CurveRow, Curves, DayRow, Days, MeasureRow, Measures, ModelCurveRow,
-    ModelCurves,
+    CheckpointRow, Checkpoints, CostRow, Costs, CurveRow, Curves, DayRow, Days, MeasureRow,
+    Measures, ModelCurveRow, ModelCurves,
 };
 use crate::units::Level;
 
 impl<'n, S: RowSink> Recorder<'n, S> {
     pub(super) fn curves(&self) -> Curves<'n> {
         let mut curves = Curves::of(self.run);
-        let mut cumulative = [(0.0, 0.0); 5];
+        let mut cumulative = [(0.0, 0.0, 0.0); 5];
         for (bin, sums) in self.statistics.curve.iter().enumerate() {
             let (from, to) = self.recording.bins.edges(bin);
             let in_time = matches!(self.recording.bins, Bins::Time { .. });
             for (at, sums) in sums.iter().enumerate() {
                 cumulative[at].0 += sums.reward;
                 cumulative[at].1 += sums.decision_regret;
+                cumulative[at].2 += sums.cost_usd;
                 let share = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
                 curves.push(CurveRow {
                     level: at.checked_sub(1).map_or("all", |l| Level::ALL[l].name()),
@@ -34,10 +35,28 @@ impl<'n, S: RowSink> Recorder<'n, S> {
                     cumulative_reward: cumulative[at].0,
                     cumulative_decision_regret: self.recording.regret.then_some(cumulative[at].1),
                     best_model_share: share(sums.n_best as f64, sums.n_decisions),
+                    exploration_share: share(sums.n_explored as f64, sums.n_choices),
+                    cumulative_cost_usd: cumulative[at].2,
                 });
             }
         }
         curves
+    }
+
+    pub(super) fn checkpoints(&self) -> Checkpoints<'n> {
+        let mut rows = Checkpoints::of(self.run);
+        for point in self.statistics.learning.checkpoints() {
+            let of_best = point.n_best as f64 / point.n_decisions.max(1) as f64;
+            rows.push(CheckpointRow {
+                level: "all",
+                tasks: point.tasks,
+                cumulative_reward: point.reward,
+                cumulative_decision_regret: self.recording.regret.then_some(point.decision_regret),
+                cumulative_cost_usd: point.cost_usd,
+                best_model_share: (point.n_decisions > 0).then_some(of_best),
+            });
+        }
+        rows
     }
 
     pub(super) fn model_curves(&self) -> ModelCurves<'n> {

@@ -12,8 +12,8 @@ use crate::domain::{Allocation, AttemptRecord, StackEvent, StepRecord, TaskRecor
 use crate::engine::{Observer, QuotaSample, Sample};
 use crate::results::column::{Run, Table};
 use crate::results::schema::{
-    Allocations, Anomalies, AttemptRow, Attempts, Breaker, Budgets, Fallbacks, Learning, Monitor,
-    Policies, Scores, TaskRow, Tasks, Weights, WorkLog,
+    Allocations, Anomalies, AttemptRow, Attempts, Breaker, Budgets, Costs, Days, Fallbacks,
+    Learning, Monitor, Policies, Scores, TaskRow, Tasks, Weights, WorkLog,
 };
 use crate::routing::order::Belief;
 use crate::units::{ModelId, SimTime, TaskId};
@@ -43,6 +43,10 @@ pub struct Recording<'n> {
     pub names: Names<'n>,
     /// Points of the curves.
     pub bins: Bins,
+    /// It is a run of bandit mode: measures of providers, levels and days say nothing.
+    pub is_bandit: bool,
+    /// The table of tasks is written.
+    pub tasks: bool,
     /// The table of attempts is written.
     pub attempts: bool,
     /// The work tracker's log is written.
@@ -66,6 +70,8 @@ impl<'n> Recording<'n> {
         Self {
             names,
             bins,
+            is_bandit: false,
+            tasks: true,
             attempts: false,
             work_log: false,
             scores: false,
@@ -164,6 +170,7 @@ impl<'n, S: RowSink> Recorder<'n, S> {
             recording.spans.clone(),
             recording.clock.clone(),
         );
+        let statistics = if recording.is_bandit { statistics.of_bandit() } else { statistics };
         let run = Run { block: names.block, variant: names.variant, seed };
         let mut recorder = Self {
             recording,
@@ -217,9 +224,15 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         self.sink.take(&waiting.weights);
         self.sink.take(&waiting.policies);
         self.sink.take(&self.curves());
+        self.sink.take(&self.checkpoints());
         self.sink.take(&self.model_curves());
-        self.sink.take(&self.days());
-        self.sink.take(&self.costs());
+        if self.recording.is_bandit {
+            self.sink.take(&Days::of(self.run));
+            self.sink.take(&Costs::of(self.run));
+        } else {
+            self.sink.take(&self.days());
+            self.sink.take(&self.costs());
+        }
         self.sink.take(&self.measures());
         self.statistics
     }
@@ -271,6 +284,7 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
             chosen_by: record.chosen_by,
             propensity: record.propensity.value(),
             propensity_kind: record.propensity.kind(),
+            explored: record.explored,
             fallback_reason: record.fallback_reason,
             dispatched_s: record.dispatched.as_secs_f64(),
             wait_ms: record.wait.as_millis_f64(),
@@ -296,6 +310,9 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
         let work = self.statistics.task_ended(record);
         if self.recording.work_log {
             self.log_end(record, work.as_ref());
+        }
+        if !self.recording.tasks {
+            return;
         }
         let named = |model: Option<ModelId>| model.map(|m| self.model(m));
         let row = TaskRow {

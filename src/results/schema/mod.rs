@@ -96,6 +96,8 @@ table! {
         propensity: Option<f64>,
         /// exact, estimated, or none.
         propensity_kind: &'n str,
+        /// A learner chose it although it believed another model better, or nothing of this one.
+        explored: bool,
         /// Why a fallback was needed; null for other roles.
         fallback_reason: Option<FallbackReason>,
         /// When it was sent, in seconds since the scenario's start.
@@ -185,6 +187,29 @@ table! {
         /// Sum of decision regret from the first point to this one; null where it is not recorded.
         cumulative_decision_regret: Option<f64>,
         /// Share of decisions that took a best model; null without decisions or where it is not recorded.
+        best_model_share: Option<f64>,
+        /// Share of a learner's choices that did not take the model it believed best; null without choices.
+        exploration_share: Option<f64>,
+        /// Sum of billed cost from the first point to this one.
+        cumulative_cost_usd: f64,
+    }
+}
+
+table! {
+    /// One row per checkpoint of a run: sums when a number of tasks had ended. The numbers grow by a constant factor, 16 to
+    /// a factor of ten, and the last is the whole run; the warm-up and what was interrupted are left out.
+    Checkpoints of CheckpointRow, "checkpoints" of every run {
+        /// all: levels are not told apart.
+        level: &'n str,
+        /// Tasks that had ended.
+        tasks: u64,
+        /// Sum of their reward.
+        cumulative_reward: f64,
+        /// Sum of their decision regret; null where it is not recorded.
+        cumulative_decision_regret: Option<f64>,
+        /// Sum of their billed cost.
+        cumulative_cost_usd: f64,
+        /// Share of their decisions that took a best model; null without decisions or where it is not recorded.
         best_model_share: Option<f64>,
     }
 }
@@ -295,12 +320,13 @@ table! {
 }
 
 /// Documentation of every table.
-pub const TABLES: [TableDoc; 21] = [
+pub const TABLES: [TableDoc; 22] = [
     Tasks::DOC,
     Attempts::DOC,
     Fallbacks::DOC,
     Breaker::DOC,
     Curves::DOC,
+    Checkpoints::DOC,
     ModelCurves::DOC,
     WorkLog::DOC,
     Days::DOC,
