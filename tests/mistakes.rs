@@ -31,7 +31,7 @@ impl Files {
 
     /// The report on `x.toml`, without the folder in front of the file names.
     fn report(&self) -> String {
-        let text = match load(&self.path(), false) {
+        let text = match load(&self.path(), false, None) {
             Ok(loaded) => merged(loaded).0,
             Err(report) => report.to_string(),
         };
@@ -75,7 +75,7 @@ fn heads(report: &str) -> Vec<&str> {
 #[test]
 fn a_good_scenario_has_no_problems() {
     let files = Files::new("good", &[("x.toml", GOOD)]);
-    let (report, stacks, studies, dropped) = merged(load(&files.path(), false).unwrap());
+    let (report, stacks, studies, dropped) = merged(load(&files.path(), false, None).unwrap());
     assert_eq!(report, "");
     assert!(dropped.is_empty());
     assert_eq!((stacks.len(), studies.len()), (3, 2));
@@ -306,7 +306,7 @@ fn files_that_cannot_be_read_are_explained_in_one_line() {
     assert_eq!(files.report(), "error: there is no file x.toml; check the path\n");
     fs::write(files.path(), b"a = \"\xff\"").unwrap();
     assert_eq!(files.report(), "error: x.toml is not text in UTF-8 (byte 5); save it as UTF-8\n");
-    let report = load(Path::new("/no/such/folder/x.toml"), false).unwrap_err();
+    let report = load(Path::new("/no/such/folder/x.toml"), false, None).unwrap_err();
     assert_eq!(report.to_string().lines().count(), 1);
 }
 
@@ -358,7 +358,7 @@ fn a_registry_file_lies_under_the_scenario() {
         "format = 1\nsuorce = \"a\"\n[models.a]\nprovider = \"x\"\nscore = 101\nquality = 1\n";
     let text = "[registry]\nuse = \"r.toml\"\n[registry.models]\na.success = 1\na.quality = 2\nb.score = -1\n";
     let files = Files::new("registry", &[("x.toml", text), ("r.toml", registry)]);
-    let mut loaded = load(&files.path(), false).unwrap();
+    let mut loaded = load(&files.path(), false, None).unwrap();
     let used =
         loaded.scenario.registry.as_ref().and_then(|registry| registry.used.clone()).unwrap();
     let tree = loaded.read_file::<RegistryFile>(&used).unwrap();
@@ -388,7 +388,7 @@ fn a_registry_file_lies_under_the_scenario() {
 fn what_was_reported_is_known() {
     let text = "seeds = 3\n[time]\nzone = \"UTC\"\n[registry]\nuse = 3\n";
     let files = Files::new("dropped", &[("x.toml", text)]);
-    let loaded = load(&files.path(), false).unwrap();
+    let loaded = load(&files.path(), false, None).unwrap();
     assert!(loaded.scenario.seeds.is_none() && loaded.dropped.touches("seeds"));
     assert!(loaded.scenario.time.is_none() && loaded.dropped.touches("time.start"));
     assert!(loaded.dropped.touches("registry.use") && loaded.dropped.touches("registry"));

@@ -71,6 +71,13 @@ impl Measure {
         Self { is_exact: true, ..self }
     }
 
+    /// Whether it is there only where decision regret is recorded.
+    #[must_use]
+    pub fn needs_regret(&self) -> bool {
+        [BEST_MODEL_SHARE, DECISION_REGRET, CUMULATIVE_REGRET, SAMPLE_EFFICIENCY, ADAPTATION_TIME]
+            .contains(self)
+    }
+
     /// The values that it can have, where they have both ends.
     #[must_use]
     pub fn range(&self) -> Option<(f64, f64)> {

@@ -35,6 +35,8 @@ struct Arguments {
 enum Verb {
     /// Run scenarios and leave tables, charts and a summary
     Run(run::Run),
+    /// Run a scenario with a list of learners as its variants, and compare them
+    Compare(run::Compare),
     /// Check scenarios and report every mistake
     Check {
         /// Scenario files
@@ -85,6 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match arguments.verb {
         Verb::Run(run) => run.run(),
+        Verb::Compare(compare) => compare.run(),
         Verb::Check { scenarios, allow_outside } => check(&scenarios, allow_outside),
         Verb::New { path } => new::write(&path),
         Verb::Schema => {

@@ -45,12 +45,33 @@ pub(super) struct Run {
     allow_outside: bool,
 }
 
+#[derive(Args)]
+pub(super) struct Compare {
+    #[command(flatten)]
+    run: Run,
+    /// Learners, plain orders or variants of the scenario, separated by commas; differences are to the first unless the
+    /// scenario says so
+    #[arg(long, required = true, value_delimiter = ',', value_name = "NAMES")]
+    learners: Vec<String>,
+}
+
+impl Compare {
+    pub(super) fn run(self) -> Result<(), Stop> {
+        self.run.run_with(Some(&self.learners))
+    }
+}
+
 fn failed(error: &dyn std::fmt::Display) -> Stop {
     Stop::failed(format!("error: {error}"))
 }
 
 impl Run {
     pub(super) fn run(self) -> Result<(), Stop> {
+        self.run_with(None)
+    }
+
+    /// Runs the scenarios, with these variants if they are given.
+    fn run_with(&self, variants: Option<&[String]>) -> Result<(), Stop> {
         for (flag, is_given) in [("out", self.out.is_some()), ("baseline", self.baseline.is_some())]
         {
             if is_given && self.scenarios.len() > 1 {
@@ -63,7 +84,7 @@ impl Run {
         let mut studies = Vec::new();
         let mut reports = Vec::new();
         for path in &self.scenarios {
-            match self.read(path) {
+            match self.read(path, variants) {
                 Ok(study) => studies.push(study),
                 Err(report) => reports.push(report),
             }
@@ -98,8 +119,15 @@ impl Run {
         self.out.clone().unwrap_or_else(|| Path::new(RESULTS).join(&study.name))
     }
 
-    fn read(&self, path: &Path) -> Result<Resolved, String> {
-        let mut study = scenario::read(path, self.allow_outside).map_err(|report| said(&report))?;
+    fn read(&self, path: &Path, variants: Option<&[String]>) -> Result<Resolved, String> {
+        let read = match variants {
+            None => scenario::read(path, self.allow_outside),
+            Some(names) => scenario::read_with_variants(path, self.allow_outside, names),
+        };
+        let mut study = read.map_err(|report| said(&report))?;
+        if variants.is_some() {
+            study.name.push_str("-compare");
+        }
         if let Some(seeds) = &self.seeds {
             study.seeds = seeds.iter().collect();
             for variant in &study.variants {
@@ -111,6 +139,12 @@ impl Run {
                         variant.name
                     ));
                 }
+            }
+            let tuned_on = study.parameter_studies.iter().flat_map(|own| &own.selection_seeds);
+            if let Some(both) = tuned_on.into_iter().find(|seed| study.seeds.contains(seed)) {
+                return Err(format!(
+                    "error: --seeds holds {both}, a selection seed of [[parameter_studies]]; report on other seeds"
+                ));
             }
             let chosen_on = study.criteria.as_ref().map(|criteria| &criteria.selection_seeds);
             let both = chosen_on.into_iter().flatten().find(|seed| study.seeds.contains(seed));

@@ -8,8 +8,8 @@ use super::{Ended, Place, seconds};
 use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
 use crate::results::manifest::{
-    Alternative, BanditEntry, BlockEntry, CellEntry, FaultEntry, Manifest, RandomFaultEntry,
-    Selection, Text,
+    Alternative, BanditEntry, BlockEntry, CellEntry, CompareEntry, FaultEntry, Manifest,
+    RandomFaultEntry, Selection, Text,
 };
 use crate::scenario::resolved::Resolved;
 use crate::units::ModelId;
@@ -96,6 +96,12 @@ pub(super) fn manifest(
         blocks,
         variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
         orders: scenario.variants.iter().map(|v| v.stack.order.name().to_owned()).collect(),
+        put_variants: scenario.put_variants.clone(),
+        compare: CompareEntry {
+            baseline: scenario.compare.baseline.clone(),
+            practical_share: scenario.compare.practical_share,
+            measures: scenario.compare.measures.clone(),
+        },
         reported: scenario.reported.clone(),
         models,
         seeds: scenario.seeds.clone(),

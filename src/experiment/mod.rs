@@ -6,6 +6,7 @@
 mod control;
 mod describe;
 mod select;
+mod tuning;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -111,7 +112,8 @@ fn run_here(
         n * criteria.selection_seeds.len() * scenario.blocks.len()
     });
     let n_controls = control::count(scenario);
-    progress.runs((n_grid + n_selection + n_candidates + n_controls) as u64);
+    let n_tuning = tuning::count(scenario);
+    progress.runs((n_grid + n_selection + n_candidates + n_controls + n_tuning) as u64);
     let mut selections = Vec::new();
     let mut stacks = Vec::new();
     for block in &scenario.blocks {
@@ -159,6 +161,7 @@ fn run_here(
         ended.extend(part?);
     }
     control::write(scenario, &stacks, folder, progress)?;
+    tuning::write(scenario, folder, progress)?;
     write_summary(scenario, folder, &ended)?;
     write_faults(scenario, folder)?;
     let manifest = describe::manifest(scenario, &grid, &ended, selections, alternatives);

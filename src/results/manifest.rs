@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::expect::Expectation;
+use crate::analysis::measure::Measure;
 use crate::results::{ResultsError, SCHEMA_VERSION};
 
 /// Its file name in a folder of results.
@@ -49,6 +50,10 @@ pub struct Manifest {
     pub variants: Vec<String>,
     /// Name of each variant's order, or of its learner, in the order of the variants.
     pub orders: Vec<String>,
+    /// The list of names that the variants were made from, where they are not those of the scenario.
+    pub put_variants: Option<Vec<String>>,
+    /// How the variants are compared.
+    pub compare: CompareEntry,
     /// Of them, those that have daily and learning reports.
     pub reported: Vec<String>,
     /// Seeds, in order.
@@ -63,6 +68,17 @@ pub struct Manifest {
     pub expectations: Vec<Expectation>,
     /// One entry per run, in the order of the tables.
     pub cells: Vec<CellEntry>,
+}
+
+/// How variants are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompareEntry {
+    /// The variant that the others are compared with.
+    pub baseline: String,
+    /// The share of its mean within which a difference does not matter in practice.
+    pub practical_share: f64,
+    /// The measures, the one that ranks the variants first.
+    pub measures: Vec<Measure>,
 }
 
 /// A text that was read.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::compare::put_variants;
 use super::decode::{Decoded, Dropped, check, decode};
 use super::folder::{Folder, read_text};
 use super::layer::{merge, normalise, study_of};
@@ -39,12 +40,17 @@ pub struct Loaded {
 /// Reads a scenario file and the files it builds on.
 ///
 /// With `allow_outside`, the paths in the files may lead out of the folder of the scenario file. What is wrong in
-/// single parts is in [`Loaded::problems`], so that later checks can add theirs before all is reported.
+/// single parts is in [`Loaded::problems`], so that later checks can add theirs before all is reported. With `variants`, there
+/// is one variant for each of these names in the place of those written.
 ///
 /// # Errors
 ///
 /// If a file cannot be read or is not TOML. The report has all other problems that could be found as well.
-pub fn load(path: &Path, allow_outside: bool) -> Result<Loaded, Report> {
+pub fn load(
+    path: &Path,
+    allow_outside: bool,
+    variants: Option<&[String]>,
+) -> Result<Loaded, Report> {
     let mut sources = SourceMap::default();
     let mut problems = Problems::default();
     let folder = match Folder::of(path, allow_outside) {
@@ -64,9 +70,12 @@ pub fn load(path: &Path, allow_outside: bool) -> Result<Loaded, Report> {
     };
     let tree = reader.file(path, None);
     let failed = reader.failed;
-    let Some(tree) = tree else {
+    let Some(mut tree) = tree else {
         return Err(problems.report(&sources));
     };
+    if let Some(names) = variants {
+        put_variants(&mut tree, names, &mut problems);
+    }
     let Decoded { value, dropped } = decode::<Scenario>(&tree, "", &mut problems);
     check_parts(&tree, &mut problems);
     if failed {

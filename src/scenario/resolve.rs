@@ -6,6 +6,7 @@ mod expect;
 mod random_fault;
 mod registry;
 mod stack;
+mod study;
 mod trial;
 mod world;
 
@@ -35,7 +36,24 @@ use crate::units::{ModelId, SimTime};
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn read(path: &Path, allow_outside: bool) -> Result<Resolved, Report> {
-    let mut loaded = load(path, allow_outside)?;
+    resolve(path, load(path, allow_outside, None)?)
+}
+
+/// The same with one variant for each name in the place of the scenario's variants: a variant of the scenario, or its
+/// `[stack]` with a learner or a plain order of that name.
+///
+/// # Errors
+/// The same, and names that are none of these.
+pub fn read_with_variants(
+    path: &Path,
+    allow_outside: bool,
+    names: &[String],
+) -> Result<Resolved, Report> {
+    let resolved = resolve(path, load(path, allow_outside, Some(names))?)?;
+    Ok(Resolved { put_variants: Some(names.to_vec()), ..resolved })
+}
+
+fn resolve(path: &Path, mut loaded: Loaded) -> Result<Resolved, Report> {
     let resolved = Resolver::new(&mut loaded).resolve(path);
     match resolved {
         Some(resolved) if loaded.problems.is_empty() => Ok(resolved),
@@ -158,7 +176,7 @@ impl<'a> Resolver<'a> {
             Some(seeds) => seeds.iter().collect(),
             None => (1..=20).collect(),
         };
-        let variants = self.variants(&models, written.partial_counts, &seeds);
+        let variants = self.variants(&models, &seeds);
         let reported = self.reported(variants.as_deref());
         let reward = written.reward.as_ref().map(|r| r.resolved()).unwrap_or_default();
         let criteria = written.criteria.as_ref().map(|criteria| {
@@ -168,6 +186,9 @@ impl<'a> Resolver<'a> {
         // A row for every round is kept only where it is asked for.
         let asks = self.loaded.tree.at(&TreePath::of("record.attempts")).is_some();
         let setting = setting?;
+        let variants = variants?;
+        let compare = self.compare(&variants, &setting.blocks);
+        let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
         let clock = setting.clock;
         let mut texts = self.loaded.sources.texts();
@@ -204,7 +225,10 @@ impl<'a> Resolver<'a> {
                     Block { question, ..block }
                 })
                 .collect(),
-            variants: variants?,
+            variants,
+            compare: compare?,
+            put_variants: None,
+            parameter_studies,
             expectations,
             reported,
             record: Record {
@@ -342,26 +366,21 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn variants(
-        &mut self,
-        models: &Models,
-        partial_counts: bool,
-        seeds: &[u64],
-    ) -> Option<Vec<Variant>> {
+    fn variants(&mut self, models: &Models, seeds: &[u64]) -> Option<Vec<Variant>> {
         let tree = self.loaded.tree.clone();
         let base = tree.child("stack");
         let written = self.loaded.scenario.variants.clone();
         self.different(written.iter().map(|v| &v.name), "variant");
         let nodes = tree.child("variants").map_or(&[][..], Node::items);
         if written.is_empty() && !self.loaded.dropped.touches("variants") {
-            let stack = self.stack(base, None, models, partial_counts, seeds);
+            let stack = self.stack(base, None, models, seeds);
             return stack.map(|stack| vec![Variant { name: ONLY_VARIANT.to_owned(), ..stack }]);
         }
         let resolved: Vec<Option<Variant>> = nodes
             .iter()
             .map(|node| {
                 let name = node.child("name").map(Node::literal).unwrap_or_default();
-                let stack = self.stack(base, node.child("stack"), models, partial_counts, seeds)?;
+                let stack = self.stack(base, node.child("stack"), models, seeds)?;
                 Some(Variant { name: name.trim_matches('"').to_owned(), ..stack })
             })
             .collect();
@@ -392,27 +411,38 @@ impl<'a> Resolver<'a> {
         base: Option<&Node>,
         over: Option<&Node>,
         models: &Models,
-        partial_counts: bool,
         seeds: &[u64],
     ) -> Option<Variant> {
         let preset = self.preset(base, over);
-        let merged = layer::stack(preset.as_ref(), base, over);
-        let decoded = decode::<Stack>(&merged, "stack", self.problems());
+        let mut merged = layer::stack(preset.as_ref(), base, over);
+        merged.span = over.or(base).map_or(Span::default(), |node| node.span);
+        self.stack_of(&merged, preset.is_some(), models, seeds)
+    }
+
+    /// One stack from its merged layers.
+    fn stack_of(
+        &mut self,
+        merged: &Node,
+        has_preset: bool,
+        models: &Models,
+        seeds: &[u64],
+    ) -> Option<Variant> {
+        let partial_counts = self.loaded.scenario.partial_counts;
+        let decoded = decode::<Stack>(merged, "stack", self.problems());
         let touched = |key| decoded.dropped.touches(key);
         let order_was_wrong = touched("order") || touched("preset");
         let stack = decoded.value?;
-        let preset_was_wrong = stack.preset.is_some() && preset.is_none();
+        let preset_was_wrong = stack.preset.is_some() && !has_preset;
         if stack.order.is_none() && !order_was_wrong && !preset_was_wrong {
-            let span = over.or(base).map(|node| node.span);
             let cure = "write one, such as `order = \"random\"`, or `preset = \"stage4\"`";
-            match span {
-                Some(span) => self.problems().add(span, "the stack has no `order`", cure),
-                None => self.problems().add_of_file("the stack has no `order`", cure),
+            match merged.span == Span::default() {
+                false => self.problems().add(merged.span, "the stack has no `order`", cure),
+                true => self.problems().add_of_file("the stack has no `order`", cure),
             }
         }
         let reward = self.loaded.scenario.reward.as_ref().map(|r| r.resolved());
         let problems = self.problems();
-        let rule = stack::resolve(&stack, &merged, models, partial_counts, reward, problems);
+        let rule = stack::resolve(&stack, merged, models, partial_counts, reward, problems);
         let (rule, selection) = rule?;
         let span = merged.span_at(&TreePath::of("order.best_fixed"));
         let best_fixed = selection.map(|written| self.selection(&written, span, seeds));

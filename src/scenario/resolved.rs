@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::analysis::expect::Expectation;
+use crate::analysis::measure::Measure;
 use crate::analysis::run::Bins;
 use crate::analysis::window::Spans;
 use crate::calendar::DailyTimes;
@@ -65,6 +66,12 @@ pub struct Resolved {
     pub reported: Vec<String>,
     /// What is recorded.
     pub record: Record,
+    /// How the variants are compared.
+    pub compare: Compare,
+    /// The names that the variants were made from, where they are not those of the scenario.
+    pub put_variants: Option<Vec<String>>,
+    /// Parameters of learners that are tried at several values.
+    pub parameter_studies: Vec<ParameterStudy>,
     /// How the Stage 4 plan's criteria are answered, if the study asks for it.
     pub criteria: Option<Criteria>,
 }
@@ -73,6 +80,32 @@ pub struct Resolved {
 #[derive(Clone, Debug)]
 pub struct Criteria {
     /// Seeds on which the best alternative to the first variant is chosen.
+    pub selection_seeds: Vec<u64>,
+}
+
+/// How the variants are compared.
+#[derive(Clone, Debug)]
+pub struct Compare {
+    /// The variant that the others are compared with.
+    pub baseline: String,
+    /// The share of its mean within which a difference does not matter in practice.
+    pub practical_share: f64,
+    /// The measures, the one that ranks the variants first.
+    pub measures: Vec<Measure>,
+}
+
+/// A parameter of a variant's learner, tried at several values.
+#[derive(Clone, Debug)]
+pub struct ParameterStudy {
+    /// Position of the variant.
+    pub variant: usize,
+    /// The parameter.
+    pub parameter: String,
+    /// The value that the variant has as written, where it is a number.
+    pub default: Option<f64>,
+    /// The values with the stacks that have them.
+    pub candidates: Vec<(f64, Arc<StackRule>)>,
+    /// Seeds on which the best value is chosen.
     pub selection_seeds: Vec<u64>,
 }
 

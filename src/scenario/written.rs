@@ -1,6 +1,7 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
 mod bandit;
+mod compare;
 mod daily;
 mod expect;
 mod order;
@@ -18,6 +19,7 @@ use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
+pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
 };
@@ -92,6 +94,11 @@ pub struct Scenario {
     /// What is reported in full.
     #[serde(default)]
     pub reports: Reports,
+    /// How the variants are compared, where there are two or more.
+    pub compare: Option<Compare>,
+    /// Parameters of learners that are tried at several values.
+    #[serde(default)]
+    pub parameter_studies: Vec<ParameterStudy>,
     /// Answers the Stage 4 plan's success criteria for the first variant and for the best alternative to it, with control
     /// runs whose learning is frozen.
     pub criteria: Option<Criteria>,

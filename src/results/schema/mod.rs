@@ -319,8 +319,34 @@ table! {
     }
 }
 
+table! {
+    /// One row per run of a parameter study: every value on the selection seeds, the chosen one on the reported seeds.
+    Tuning of TuningRow, "tuning" {
+        /// Block of the scenario.
+        block: &'n str,
+        /// Variant of the stack.
+        variant: &'n str,
+        /// Parameter of its learner.
+        parameter: &'n str,
+        /// The value tried.
+        value: f64,
+        /// selection or reported.
+        stage: &'n str,
+        /// Seed.
+        seed: u64,
+        /// It is the value that the variant has as written.
+        is_default: bool,
+        /// It is the value that was chosen on the selection seeds of the block.
+        chosen: bool,
+        /// Mean reward of a task.
+        reward: f64,
+        /// Decision regret summed over the run; null where it is not recorded.
+        cumulative_regret: Option<f64>,
+    }
+}
+
 /// Documentation of every table.
-pub const TABLES: [TableDoc; 22] = [
+pub const TABLES: [TableDoc; 23] = [
     Tasks::DOC,
     Attempts::DOC,
     Fallbacks::DOC,
@@ -343,4 +369,5 @@ pub const TABLES: [TableDoc; 22] = [
     Measures::DOC,
     Summary::DOC,
     Faults::DOC,
+    Tuning::DOC,
 ];

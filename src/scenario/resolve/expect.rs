@@ -99,8 +99,7 @@ impl Resolver<'_> {
             self.problems().add_unknown(name.span, "measure", &name.value, names);
             return None;
         };
-        let needs_regret = [measure::DECISION_REGRET, measure::BEST_MODEL_SHARE].contains(&metric);
-        if needs_regret && !self.loaded.scenario.record.regret {
+        if metric.needs_regret() && !self.loaded.scenario.record.regret {
             let message = format!("`{}` is not measured, as `record.regret` is false", metric.name);
             self.problems().add(name.span, message, "leave `record.regret` out");
         }
