@@ -2,7 +2,7 @@
 
 mod support;
 
-use reflexarc::analysis::interval::t_quantile;
+use reflexarc::analysis::distribution::t_quantile;
 use reflexarc::domain::{AttemptRecord, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer};
 use reflexarc::units::SimTime;

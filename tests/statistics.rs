@@ -6,7 +6,8 @@
 
 use rand_distr::Distribution;
 use reflexarc::analysis::bootstrap::{self, Bootstrap};
-use reflexarc::analysis::interval::{Estimate, beta_cdf, binomial_interval, mean_over_seeds};
+use reflexarc::analysis::distribution::beta_cdf;
+use reflexarc::analysis::interval::{Estimate, binomial_interval, mean_over_seeds};
 use reflexarc::analysis::moments::Moments;
 use reflexarc::analysis::sequential::ConfidenceSequence;
 use reflexarc::analysis::welch::{self, Side};

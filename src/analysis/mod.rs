@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod criteria;
 pub mod day;
 pub mod diff;
+pub mod distribution;
 pub mod expect;
 pub mod histogram;
 pub mod interval;

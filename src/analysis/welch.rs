@@ -1,6 +1,7 @@
 //! Welch's test of two independent samples: the test itself, its power, and the difference it can find.
 
-use crate::analysis::interval::{Difference, TAIL, t_p_value, t_quantile};
+use crate::analysis::distribution::{t_p_value, t_quantile};
+use crate::analysis::interval::{Difference, TAIL};
 use crate::analysis::moments::Moments;
 use crate::math;
 
