@@ -51,7 +51,7 @@ impl Bootstrap {
     /// stratum is the plain BCa.
     ///
     /// Acceleration from the jackknife within strata (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
-    /// section 5.3.2); the widening is that of the variances of all strata together, with Satterthwaite's degrees of
+    /// section 5.3); the widening is that of the variances of all strata together, with Satterthwaite's degrees of
     /// freedom (1946). A stratum of one seed has no spread and adds none.
     #[must_use]
     pub fn stratified_bca<T: Copy>(
@@ -187,19 +187,22 @@ impl Sample {
 }
 
 /// What the jackknife says of a statistic.
-struct Jackknife {
+pub(crate) struct Jackknife {
     /// Variance of the statistic.
-    variance: f64,
+    pub(crate) variance: f64,
     acceleration: f64,
     /// By which the standard error of resamples is too small.
     stretch: f64,
-    /// Degrees of freedom of the variance.
-    df: f64,
+    /// Degrees of freedom of the variance; 0 where no stratum has two seeds.
+    pub(crate) df: f64,
 }
 
 impl Jackknife {
     /// `None` where a sample without one seed has no finite statistic.
-    fn of<T: Copy>(strata: &[&[T]], mut statistic: impl FnMut(&[T]) -> f64) -> Option<Self> {
+    pub(crate) fn of<T: Copy>(
+        strata: &[&[T]],
+        mut statistic: impl FnMut(&[T]) -> f64,
+    ) -> Option<Self> {
         let mut left = Vec::with_capacity(strata.iter().map(|seeds| seeds.len()).sum());
         let (mut n, mut n_free) = (0.0, 0.0);
         let (mut variance, mut of_resamples, mut cubes, mut below) = (0.0, 0.0, 0.0, 0.0);

@@ -116,7 +116,11 @@ pub fn seeds_to_tell(estimate: &Estimate, target: f64, range: Option<(f64, f64)>
 /// Two-sided 95 % interval of a proportion of which `k` of `n` were seen (Clopper and Pearson 1934).
 #[must_use]
 pub fn binomial_interval(k: u64, n: u64) -> (f64, f64) {
-    let (k, n) = (k as f64, n as f64);
+    clopper_pearson(k as f64, n as f64)
+}
+
+/// Clopper and Pearson's interval, whose beta quantiles take broken counts as well.
+fn clopper_pearson(k: f64, n: f64) -> (f64, f64) {
     let quantile = |a: f64, b: f64, p: f64| {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..100 {
@@ -129,9 +133,49 @@ pub fn binomial_interval(k: u64, n: u64) -> (f64, f64) {
         }
         0.5 * (low + high)
     };
-    let low = if k == 0.0 { 0.0 } else { quantile(k, n - k + 1.0, TAIL) };
-    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - TAIL) };
+    let low = if k <= 0.0 { 0.0 } else { quantile(k, n - k + 1.0, TAIL) };
+    let high = if k >= n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - TAIL) };
     (low, high)
+}
+
+/// Mean of shares in 0..1, one for each seed, whose seeds were drawn within strata, with the interval of [`share_within`];
+/// of one stratum of yes or no it is Clopper and Pearson's own. `None` without seeds.
+#[must_use]
+pub fn share_over_strata(strata: &[Vec<f64>]) -> Option<Estimate> {
+    let n: usize = strata.iter().map(Vec::len).sum();
+    let (mut sum, mut squares, mut df) = (0.0, 0.0, 0.0);
+    for stratum in strata.iter().filter(|stratum| !stratum.is_empty()) {
+        let own: f64 = stratum.iter().sum();
+        let mean = own / stratum.len() as f64;
+        squares += stratum.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+        sum += own;
+        df += (stratum.len() - 1) as f64;
+    }
+    let seeds = n as f64;
+    (n > 0).then(|| share_within(n, sum / seeds, squares / (seeds * seeds), df))
+}
+
+/// A share estimated from `n` seeds with the given variance, itself of `df` degrees of freedom; with a two-sided 95 %
+/// interval.
+///
+/// It is Clopper and Pearson's at the effective number of seeds: that at which a plain yes or no would have this variance,
+/// made smaller by the ratio of t quantiles for a variance of few seeds (after Korn and Graubard, "Confidence intervals for
+/// proportions with small expected number of positive counts estimated from survey data", 1998). Without variance the
+/// effective number is that of the seeds, and the interval has a width all the same; one seed a stratum gives none.
+#[must_use]
+pub fn share_within(n: usize, mean: f64, variance: f64, df: f64) -> Estimate {
+    if df == 0.0 {
+        return Estimate { n, mean, sd: 0.0, low: mean, high: mean };
+    }
+    let effective = if variance > 0.0 {
+        let as_many = mean * (1.0 - mean) / variance;
+        let surer = t_quantile(1.0 - TAIL, (as_many - 1.0).max(1.0)) / t_quantile(1.0 - TAIL, df);
+        as_many * surer * surer
+    } else {
+        n as f64
+    };
+    let (low, high) = clopper_pearson(mean * effective, effective);
+    Estimate { n, mean, sd: (variance * n as f64).sqrt(), low, high }
 }
 
 #[cfg(test)]
@@ -145,6 +189,36 @@ mod tests {
         assert!((low - 0.443_90).abs() < 1e-4 && (high - 0.974_79).abs() < 1e-4, "{low} {high}");
         let (low, high) = binomial_interval(0, 30);
         assert!(low == 0.0 && (high - 0.115_70).abs() < 1e-4, "{high}");
+    }
+
+    #[test]
+    fn shares_have_the_interval_of_their_effective_number_of_seeds() {
+        // Plain yes or no: Clopper and Pearson's own.
+        let plain = [vec![1.0; 8], vec![0.0; 2]].concat();
+        let found = share_over_strata(&[plain]).expect("has values");
+        let (low, high) = binomial_interval(8, 10);
+        assert!((found.low - low).abs() < 1e-12 && (found.high - high).abs() < 1e-12);
+        // Korn and Graubard's formula with SciPy's quantiles: effective numbers 14.687 and 24.909.
+        let shares = vec![1.0, 1.0, 0.5, 0.5, 0.0, 1.0, 1.0, 0.5, 1.0, 1.0];
+        let unlike =
+            vec![vec![1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0], vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0]];
+        for (strata, low, high) in [
+            (vec![shares], 0.462_623_961_175_7, 0.932_683_853_491_8),
+            (unlike, 0.359_448_384_659_5, 0.765_790_420_719_6),
+        ] {
+            let found = share_over_strata(&strata).expect("has values");
+            assert!(
+                (found.low - low).abs() < 1e-10 && (found.high - high).abs() < 1e-10,
+                "{found:?}"
+            );
+        }
+        let agreeing = share_over_strata(&[vec![0.5; 20]]).expect("has values");
+        assert!(agreeing.low < 0.3 && agreeing.high > 0.7, "{agreeing:?}");
+        assert_eq!(
+            share_over_strata(&[vec![], vec![1.0]]).map(|e| (e.low, e.high)),
+            Some((1.0, 1.0))
+        );
+        assert_eq!(share_over_strata(&[vec![]]), None);
     }
 
     #[test]
