@@ -4,53 +4,25 @@
 //! its number of studies that an honest method leaves once in 1,000, so 1,867 to 1,931 of 2,000 for a coverage of 95 %
 //! and at most 131 of 2,000 for errors of 5 %.
 
+#[path = "support/equal_pairs.rs"]
+mod equal_pairs;
+#[path = "support/studies.rs"]
+#[macro_use]
+mod studies;
+
 use rand_distr::Distribution;
 use reflexarc::analysis::bootstrap::{self, Bootstrap};
-use reflexarc::analysis::distribution::beta_cdf;
-use reflexarc::analysis::interval::{Estimate, binomial_interval, mean_over_seeds};
+use reflexarc::analysis::interval::{binomial_interval, mean_over_seeds};
 use reflexarc::analysis::moments::Moments;
 use reflexarc::analysis::sequential::ConfidenceSequence;
 use reflexarc::analysis::welch::{self, Side};
-use reflexarc::domain::{ModelSet, Outcome};
-use reflexarc::learners::{Context, Feedback, Learner, LearnerConfig, Prior};
-use reflexarc::math;
 use reflexarc::sim::sample::{Beta, LogNormal, standard_normal};
-use reflexarc::sim::stream::{Purpose, Stream, Streams};
-use reflexarc::units::{Level, ModelId, TaskId};
+use reflexarc::sim::stream::Stream;
 
-/// Error rate of every method here.
-const ALPHA: f64 = 0.05;
-/// Probability that an honest method fails a check.
-const FALSE_ALARM: f64 = 0.001;
-
-/// Smallest count that a binomial variate is at most with probability `p`.
-fn quantile(studies: u64, rate: f64, p: f64) -> u64 {
-    let cdf = |k: u64| 1.0 - beta_cdf((k + 1) as f64, (studies - k) as f64, rate);
-    (0..studies).find(|k| cdf(*k) >= p).unwrap_or(studies)
-}
-
-#[expect(clippy::print_stdout, reason = "the counts are the acceptance's record")]
-fn print(line: &str) {
-    println!("{line}");
-}
-
-fn assert_rate(what: &str, seed: u64, count: u64, studies: u64, rate: f64) {
-    let allowed = [FALSE_ALARM / 2.0, 1.0 - FALSE_ALARM / 2.0].map(|p| quantile(studies, rate, p));
-    let found = format!("{what}: {count} of {studies} (allowed {allowed:?}), seed {seed}");
-    print(&found);
-    assert!(allowed[0] <= count && count <= allowed[1], "{found}");
-}
-
-fn assert_at_most(what: &str, seed: u64, count: u64, studies: u64, rate: f64) {
-    let most = quantile(studies, rate, 1.0 - FALSE_ALARM);
-    let found = format!("{what}: {count} of {studies} (at most {most}), seed {seed}");
-    print(&found);
-    assert!(count <= most, "{found}");
-}
-
-fn count(studies: u64, holds: impl FnMut(&u64) -> bool) -> u64 {
-    (0..studies).filter(holds).count() as u64
-}
+use equal_pairs::{algorithms, equal_pair};
+use studies::{
+    ALPHA, FALSE_ALARM, assert_at_most, assert_rate, count, covers, print, quantile, stream,
+};
 
 #[test]
 fn the_ranges_are_those_of_the_acceptance() {
@@ -100,15 +72,6 @@ impl Shape {
     fn sample(self, stream: &mut Stream) -> Vec<f64> {
         (0..self.n_seeds()).map(|_| self.draw(stream)).collect()
     }
-}
-
-/// The stream of a study.
-fn stream(seed: u64, study: u64) -> Stream {
-    Streams::new(seed).nth(Purpose::Expectation, study)
-}
-
-fn covers(estimate: Option<Estimate>, truth: f64) -> bool {
-    estimate.is_some_and(|e| e.low <= truth && truth <= e.high)
 }
 
 fn t_intervals_cover(studies: u64) {
@@ -215,59 +178,6 @@ fn sequential_differences_hold_at_every_look(studies: u64) {
     }
 }
 
-fn algorithms() -> [LearnerConfig; 2] {
-    [LearnerConfig::Ucb1(Default::default()), LearnerConfig::EpsilonGreedy(Default::default())]
-}
-
-/// Mean reward of an algorithm over 50 decisions among four models in a world of its own: a failed call is worth 0, an
-/// answer 0.5 to 0.8, success varies over worlds. The learner's own draws have a key of their own.
-fn mean_reward(algorithm: &LearnerConfig, world: u64, learner: u64) -> f64 {
-    const DECLARED: [f64; 4] = [0.7, 0.8, 0.85, 0.9];
-    const DECISIONS: u64 = 50;
-    let (world, choices) = (Streams::new(world), Streams::new(learner));
-    let mut truth = world.nth(Purpose::Truth, 0);
-    let success =
-        DECLARED.map(|p| math::logistic(math::logit(p) + 0.5 * standard_normal(&mut truth)));
-    let eligible: ModelSet = (0..4).map(ModelId).collect();
-    let context = Context::plain(Level::L1, 9);
-    let mut learner = algorithm.build(&Prior::of_scores(vec![[50.0; 4]; 4]));
-    let mut sum = 0.0;
-    for task in (0..DECISIONS).map(TaskId) {
-        let choice = learner.choose(&context, eligible, &mut choices.task(Purpose::Choice, task));
-        let mut call = world.call(Purpose::Call, task, choice.model, 0, 0);
-        let served = call.uniform() < success[choice.model.index()];
-        let reward = if served { 0.5 + 0.3 * call.uniform() } else { 0.0 };
-        sum += reward;
-        learner.learn(&Feedback {
-            context,
-            model: choice.model,
-            outcome: if served { Outcome::Success } else { Outcome::Failure },
-            served,
-            quality: 100.0 * reward,
-            reward,
-            cost: 0.0,
-            own: true,
-            propensity: choice.propensity,
-        });
-    }
-    sum / DECISIONS as f64
-}
-
-/// Per-seed rewards of the two sides of an equal pair: the same algorithm with different learner streams, in the same
-/// worlds or each in its own.
-fn equal_pair(
-    algorithm: &LearnerConfig,
-    seed: u64,
-    study: u64,
-    same_worlds: bool,
-) -> impl Iterator<Item = (f64, f64)> {
-    let first = seed * 1_000_000_000 + study * 100_000;
-    (first..).step_by(2).map(move |k| {
-        let other = if same_worlds { k } else { k + 1 };
-        (mean_reward(algorithm, k, k), mean_reward(algorithm, other, k + 1))
-    })
-}
-
 fn equal_pairs_differ_as_often_as_stated_at_a_fixed_size(studies: u64) {
     for (seed, algorithm) in (91_060..).zip(algorithms()) {
         let name = algorithm.name();
@@ -365,26 +275,6 @@ fn power_is_as_computed(studies: u64) {
         });
         assert_rate(&format!("power at {difference:.3}"), seed, found, studies, power);
     }
-}
-
-/// Each check as a sample in the default run, and whole among the long tests.
-macro_rules! acceptance {
-    ($($check:ident),+ $(,)?) => {
-        mod sample {
-            $(#[test]
-            fn $check() {
-                super::$check(200);
-            })+
-        }
-
-        mod whole {
-            $(#[test]
-            #[ignore = "2,000 studies: a long test"]
-            fn $check() {
-                super::$check(2_000);
-            })+
-        }
-    };
 }
 
 acceptance! {
