@@ -5,6 +5,7 @@
 
 pub mod arms;
 pub mod card;
+pub mod kl;
 pub mod stage4;
 pub mod stationary;
 pub mod wrappers;
