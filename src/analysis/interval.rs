@@ -12,7 +12,7 @@
 //! | 100 | 95.0 / 94.6 | 94.2 / 93.8 | 93.9 / 94.1 | 93.3 / 93.2 | 91.6 / 92.4 |
 //! | 200 | 95.1 / 94.7 | 94.8 / 94.7 | 94.7 / 94.5 | 94.4 / 94.1 | 93.4 / 93.4 |
 
-use crate::analysis::distribution::{beta_cdf, t_quantile};
+use crate::analysis::distribution::{beta_quantile, t_quantile};
 use crate::math;
 
 /// What a 95 % interval leaves out at either end.
@@ -121,20 +121,8 @@ pub fn binomial_interval(k: u64, n: u64) -> (f64, f64) {
 
 /// Clopper and Pearson's interval, whose beta quantiles take broken counts as well.
 fn clopper_pearson(k: f64, n: f64) -> (f64, f64) {
-    let quantile = |a: f64, b: f64, p: f64| {
-        let (mut low, mut high) = (0.0, 1.0);
-        for _ in 0..100 {
-            let middle = 0.5 * (low + high);
-            if beta_cdf(a, b, middle) < p {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        0.5 * (low + high)
-    };
-    let low = if k <= 0.0 { 0.0 } else { quantile(k, n - k + 1.0, TAIL) };
-    let high = if k >= n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - TAIL) };
+    let low = if k <= 0.0 { 0.0 } else { beta_quantile(k, n - k + 1.0, TAIL) };
+    let high = if k >= n { 1.0 } else { beta_quantile(k + 1.0, n - k, 1.0 - TAIL) };
     (low, high)
 }
 
