@@ -188,7 +188,21 @@ fn the_q_learner_believes_four_quarters_of_the_day() {
 
 #[test]
 fn learners_of_means_believe_the_mean_reward_of_their_scope() {
-    let means = ["epsilon_greedy", "ucb1", "thompson_gaussian", "thompson_beta"];
+    let means = [
+        "epsilon_greedy",
+        "epsilon_decreasing",
+        "ucb1",
+        "ucb1_tuned",
+        "ucb_v",
+        "kl_ucb",
+        "moss",
+        "bayes_ucb",
+        "imed",
+        "boltzmann",
+        "boltzmann_gumbel",
+        "thompson_gaussian",
+        "thompson_beta",
+    ];
     // Whatever is added to the list of learners must be looked at here.
     assert_eq!(CARDS.iter().filter(|(_, card)| !card.keeps_levels).count(), means.len());
     for learner in means {

@@ -69,6 +69,20 @@ impl Arms {
         (self.squares[i] - self.means[i] * self.means[i]).max(0.0)
     }
 
+    /// A choice among the eligible models without a reward, if there are any: each is tried once first, in random order.
+    #[inline]
+    pub fn first_play(
+        &self,
+        context: &Context<'_>,
+        eligible: ModelSet,
+        stream: &mut Stream,
+    ) -> Option<Choice> {
+        let untried = |m: &ModelId| self.plays[m.index()] == 0.0;
+        eligible.iter().find(untried)?;
+        let untried = eligible.iter().filter(untried).collect();
+        Some(greedy(untried, stream, |m| self.index(context, m, |mean, _| mean)))
+    }
+
     /// The index of a model from its mean and plays: infinite before its first play, so that every model is tried once.
     ///
     /// Where pending choices are counted they are plays, without a mean until the first result: of the models without any
@@ -91,6 +105,29 @@ impl Arms {
         }
     }
 }
+
+/// All of `Learner` but choice and index, for a learner of which nothing moves but its field `arms`.
+macro_rules! all_in_arms {
+    () => {
+        #[inline]
+        fn learn(&mut self, feedback: &Feedback<'_>) {
+            self.arms.book(feedback.model, feedback.reward);
+        }
+
+        fn belief(&self, _: &Context<'_>, model: ModelId) -> Option<f64> {
+            self.arms.mean(model)
+        }
+
+        fn fade(&mut self, factor: f64) {
+            self.arms.fade(factor);
+        }
+
+        fn unlearn(&mut self, feedback: &Feedback<'_>) {
+            self.arms.unbook(feedback.model, feedback.reward);
+        }
+    };
+}
+pub(crate) use all_in_arms;
 
 /// The eligible model with the largest `index`, and how many share it; a tie is broken uniformly at random.
 #[inline]

@@ -6,6 +6,7 @@
 pub mod arms;
 pub mod card;
 pub mod kl;
+pub mod log_weights;
 pub mod stage4;
 pub mod stationary;
 pub mod wrappers;
@@ -290,12 +291,30 @@ learners! {
     Stage4Q = stage4::q, "stage4_q";
     /// Mostly the best mean so far, sometimes any model.
     EpsilonGreedy = stationary::epsilon_greedy, "epsilon_greedy";
+    /// Mostly the best mean so far, and ever more seldom any model.
+    EpsilonDecreasing = stationary::epsilon_decreasing, "epsilon_decreasing";
     /// The largest upper confidence bound of the mean.
     Ucb1 = stationary::ucb1, "ucb1";
+    /// UCB1 with a bound that knows the variance of rewards.
+    Ucb1Tuned = stationary::ucb1_tuned, "ucb1_tuned";
+    /// The largest upper confidence bound by Bernstein's inequality.
+    UcbV = stationary::ucb_v, "ucb_v";
+    /// The largest upper confidence bound by the Bernoulli divergence.
+    KlUcb = stationary::kl_ucb, "kl_ucb";
+    /// The minimax optimal upper confidence bound.
+    Moss = stationary::moss, "moss";
+    /// The largest upper quantile of Beta beliefs.
+    BayesUcb = stationary::bayes_ucb, "bayes_ucb";
+    /// The least evidence against a model for its plays.
+    Imed = stationary::imed, "imed";
     /// Posterior sampling with Beta beliefs.
     ThompsonBeta = stationary::thompson_beta, "thompson_beta";
     /// Posterior sampling with Gaussian beliefs.
     ThompsonGaussian = stationary::thompson_gaussian, "thompson_gaussian";
+    /// In proportion to the exponential of mean rewards.
+    Boltzmann = stationary::boltzmann, "boltzmann";
+    /// The largest mean after Gumbel noise that shrinks with plays.
+    BoltzmannGumbel = stationary::boltzmann_gumbel, "boltzmann_gumbel";
 }
 
 #[cfg(test)]

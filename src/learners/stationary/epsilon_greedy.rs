@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::Probability;
 use crate::domain::{ModelSet, Propensity};
-use crate::learners::arms::{Arms, largest};
+use crate::learners::arms::{Arms, all_in_arms, largest};
 use crate::learners::{Card, Choice, Context, Exploration, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
 use crate::units::ModelId;
@@ -26,7 +26,7 @@ impl Default for Config {
 /// How it is described.
 pub const CARD: Card = Card {
     summary: "Plays the model with the best mean reward, and with probability epsilon a random one.",
-    formula: "with probability epsilon uniform over the eligible models, else argmax mean; every model once first; ties at random",
+    formula: "every model once first, then with probability epsilon uniform over the eligible models, else argmax mean; ties at random",
     source: "Auer, Cesa-Bianchi, Fischer, \"Finite-time analysis of the multiarmed bandit problem\", 2002",
     fails: "A fixed epsilon never stops exploring: regret grows linearly, however long it runs.",
     exploration: Exploration::Marked,
@@ -49,33 +49,35 @@ impl State {
     }
 }
 
+/// A choice that is random with probability `epsilon`.
+#[inline]
+pub(super) fn choose(
+    arms: &Arms,
+    epsilon: f64,
+    context: &Context<'_>,
+    eligible: ModelSet,
+    stream: &mut Stream,
+) -> Choice {
+    if let Some(first) = arms.first_play(context, eligible, stream) {
+        return Choice { explored: true, ..first };
+    }
+    let explored = stream.uniform() < epsilon;
+    let any = stream.index(eligible.len());
+    let mean = |m: ModelId| arms.means[m.index()];
+    let (best, n_ties) = largest(eligible, stream, mean);
+    let model = if explored { eligible.nth(any).expect("drawn below the count") } else { best };
+    // A tied model is as likely as the drawn one, so the choice's probability follows from its mean alone.
+    let is_best = mean(model) == mean(best);
+    let greedy = if is_best { (1.0 - epsilon) / f64::from(n_ties) } else { 0.0 };
+    let propensity = Propensity::Exact(greedy + epsilon / eligible.len() as f64);
+    Choice { model, propensity, explored }
+}
+
 impl Learner for State {
+    #[inline]
     fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
-        let explores = stream.uniform() < self.epsilon;
-        let any = stream.index(eligible.len());
-        let value = |m| self.arms.index(context, m, |mean, _| mean);
-        let (best, n_ties) = largest(eligible, stream, value);
-        let model = if explores { eligible.nth(any).expect("drawn below the count") } else { best };
-        // A tied model is as likely as the drawn one, so the choice's probability follows from its index alone.
-        let is_best = value(model) == value(best);
-        let greedy = if is_best { (1.0 - self.epsilon) / f64::from(n_ties) } else { 0.0 };
-        let propensity = Propensity::Exact(greedy + self.epsilon / eligible.len() as f64);
-        Choice { model, propensity, explored: explores }
+        choose(&self.arms, self.epsilon, context, eligible, stream)
     }
 
-    fn learn(&mut self, feedback: &Feedback<'_>) {
-        self.arms.book(feedback.model, feedback.reward);
-    }
-
-    fn belief(&self, _: &Context<'_>, model: ModelId) -> Option<f64> {
-        self.arms.mean(model)
-    }
-
-    fn fade(&mut self, factor: f64) {
-        self.arms.fade(factor);
-    }
-
-    fn unlearn(&mut self, feedback: &Feedback<'_>) {
-        self.arms.unbook(feedback.model, feedback.reward);
-    }
+    all_in_arms!();
 }
