@@ -371,7 +371,7 @@ pub const CONVERGED_BELOW: f64 = 0.01;
 /// What a learner did in one reporting period.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LearningPeriod {
-    /// What beliefs are: score, mean_reward or action_value.
+    /// What beliefs are: score, mean_reward, action_value or probability.
     pub scale: &'static str,
     /// Its number, from 0.
     pub nth: u32,

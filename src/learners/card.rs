@@ -75,6 +75,8 @@ pub enum BeliefScale {
     Reward,
     /// The value of an action: rewards to come, discounted.
     Value,
+    /// The probability of being chosen if all models were eligible.
+    Probability,
 }
 
 impl BeliefScale {
@@ -85,6 +87,7 @@ impl BeliefScale {
             Self::Score => "score",
             Self::Reward => "mean_reward",
             Self::Value => "action_value",
+            Self::Probability => "probability",
         }
     }
 }

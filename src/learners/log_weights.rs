@@ -13,6 +13,8 @@ pub struct LogWeights {
     /// Their sum.
     total: f64,
     scale: f64,
+    /// Models whose weight has been set.
+    seen: ModelSet,
 }
 
 impl LogWeights {
@@ -20,7 +22,7 @@ impl LogWeights {
     #[must_use]
     pub fn new(n_models: usize) -> Self {
         let (logs, weights) = (vec![0.0; n_models], vec![1.0; n_models]);
-        Self { logs, weights, total: n_models as f64, scale: 0.0 }
+        Self { logs, weights, total: n_models as f64, scale: 0.0, seen: ModelSet::EMPTY }
     }
 
     /// The logarithm of a model's weight.
@@ -34,6 +36,7 @@ impl LogWeights {
     pub fn set(&mut self, model: ModelId, log: f64) {
         let i = model.index();
         self.logs[i] = log;
+        self.seen.insert(model);
         self.weights[i] = math::exp(log - self.scale);
         self.total = self.weights.iter().sum();
         if !(1e-100..1e100).contains(&self.total) {
@@ -47,9 +50,11 @@ impl LogWeights {
         self.rescale();
     }
 
-    /// Makes a model's weight as large as the largest.
+    /// Lets a new model start where the best stands, of those whose weights have been set.
     pub fn raise_to_largest(&mut self, model: ModelId) {
-        self.set(model, self.largest_log());
+        if !self.seen.is_empty() {
+            self.set(model, self.largest_log(self.seen));
+        }
     }
 
     /// A model's share of all weights.
@@ -65,19 +70,19 @@ impl LogWeights {
         let total: f64 = eligible.iter().map(|m| self.weights[m.index()]).sum();
         // So small a sum has lost digits, or all.
         let own_scale = (total < 1e-280)
-            .then(|| eligible.iter().map(|m| self.log(m)).fold(f64::NEG_INFINITY, f64::max));
+            .then(|| self.largest_log(eligible));
         move |m| match own_scale {
             None => self.weights[m.index()],
             Some(scale) => math::exp(self.log(m) - scale),
         }
     }
 
-    fn largest_log(&self) -> f64 {
-        self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    fn largest_log(&self, models: ModelSet) -> f64 {
+        models.iter().map(|m| self.log(m)).fold(f64::NEG_INFINITY, f64::max)
     }
 
     fn rescale(&mut self) {
-        self.scale = self.largest_log();
+        self.scale = self.largest_log(ModelSet::first(self.logs.len()));
         for (weight, log) in self.weights.iter_mut().zip(&self.logs) {
             *weight = math::exp(log - self.scale);
         }

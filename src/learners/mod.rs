@@ -3,6 +3,7 @@
 //! A learner sees contexts, what it chose and what came of it; it knows no world, no clock and no generator of its own.
 //! What does not depend on the algorithm (pending calls, forgetting, restarts, ...) is a wrapper.
 
+pub mod adversarial;
 pub mod arms;
 pub mod card;
 pub mod kl;
@@ -315,6 +316,14 @@ learners! {
     Boltzmann = stationary::boltzmann, "boltzmann";
     /// The largest mean after Gumbel noise that shrinks with plays.
     BoltzmannGumbel = stationary::boltzmann_gumbel, "boltzmann_gumbel";
+    /// Exponential weights of importance-weighted rewards, mixed with uniform play.
+    Exp3 = adversarial::exp3, "exp3";
+    /// Exponential weights with implicit exploration.
+    Exp3Ix = adversarial::exp3_ix, "exp3_ix";
+    /// Exponential weights that are shared, for a best model that changes.
+    Exp3S = adversarial::exp3_s, "exp3_s";
+    /// Probabilities that fall with the square of losses.
+    TsallisInf = adversarial::tsallis_inf, "tsallis_inf";
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ impl Shown<'_> {
             BeliefScale::Score => Axis::new("Score", "points").within(0.0, 100.0),
             BeliefScale::Reward => Axis::new("Mean reward of a call", ""),
             BeliefScale::Value => Axis::new("Action value", ""),
+            BeliefScale::Probability => Axis::new("Probability of a choice", "").within(0.0, 1.0),
         };
         let title = format!("Beliefs of {}", self.variant);
         let mut chart = SmallMultiples::new(&title, subtitle, axis, up);

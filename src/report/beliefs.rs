@@ -15,6 +15,7 @@ pub(super) fn scale_name(scale: &str) -> &str {
         _ if scale == BeliefScale::Score.name() => "score, 0-100",
         _ if scale == BeliefScale::Reward.name() => "mean reward of a call",
         _ if scale == BeliefScale::Value.name() => "action value: rewards to come, discounted",
+        _ if scale == BeliefScale::Probability.name() => "probability of being chosen",
         other => other,
     }
 }

@@ -207,7 +207,7 @@ table! {
         time_of_day: &'n str,
         /// The model.
         model: &'n str,
-        /// The belief, on the learner's scale: score, mean_reward or action_value.
+        /// The belief, on the learner's scale: score, mean_reward, action_value or probability.
         belief: f64,
     }
 }
@@ -221,7 +221,7 @@ table! {
         from_s: f64,
         /// Its end.
         to_s: f64,
-        /// What beliefs are: score, mean_reward or action_value.
+        /// What beliefs are: score, mean_reward, action_value or probability.
         scale: &'n str,
         /// Calls whose model the learner chose and that ended.
         choices: u64,
