@@ -10,10 +10,10 @@ mod tables;
 use std::collections::BTreeMap;
 
 use reflexarc::analysis::run::Bins;
-use reflexarc::domain::{AttemptRecord, Outcome};
+use reflexarc::domain::{AttemptRecord, ChosenBy, Outcome};
 use reflexarc::engine::{Cell, End};
-use reflexarc::learners::CARDS;
 use reflexarc::learners::stage4::{executor_rule, router_rule};
+use reflexarc::learners::{BeliefScale, CARDS};
 use reflexarc::reward::STAGE4_WEIGHTS;
 use reflexarc::units::{Level, SimTime};
 
@@ -204,7 +204,8 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
         "thompson_beta",
     ];
     // Whatever is added to the list of learners must be looked at here.
-    assert_eq!(CARDS.iter().filter(|(_, card)| !card.keeps_levels).count(), means.len());
+    let all = CARDS.iter().filter(|(_, card)| card.belief == BeliefScale::Reward);
+    assert_eq!(all.count(), means.len());
     for learner in means {
         for scope in ["level", "task_type", "all"] {
             let what = format!("{learner} by {scope}");
@@ -247,6 +248,88 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
             };
             assert_replayed(&what, &run, before, step, 1e-12);
         }
+    }
+}
+
+/// Probabilities in proportion to the exponentials of `logs`, with a part `gamma` of uniform play.
+fn exponential(logs: &[f64], gamma: f64) -> Vec<f64> {
+    let total: f64 = logs.iter().map(|log| log.exp()).sum();
+    let uniform = gamma / logs.len() as f64;
+    logs.iter().map(|log| (1.0 - gamma) * log.exp() / total + uniform).collect()
+}
+
+/// What Exp3.S does to the logarithms of its weights, with gamma 0.1 and alpha 0.01.
+fn share(logs: &mut [f64], model: usize, gain: f64) {
+    let n = logs.len() as f64;
+    let given = std::f64::consts::E * 0.01 / n * logs.iter().map(|log| log.exp()).sum::<f64>();
+    logs[model] += 0.1 * gain / n;
+    logs.iter_mut().for_each(|log| *log = (log.exp() + given).ln());
+}
+
+/// The probabilities of Tsallis-INF in round t, whose normaliser is searched for by halves.
+fn tsallis(losses: &[f64], t: f64) -> Vec<f64> {
+    let eta = 2.0 / t.sqrt();
+    let least = losses.iter().copied().fold(f64::MAX, f64::min);
+    let at = |x: f64| losses.iter().map(move |loss| 4.0 / (eta * (loss - x)).powi(2));
+    let (mut low, mut high) = (least - 2.0 * (losses.len() as f64).sqrt() / eta, least);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        *if at(middle).sum::<f64>() < 1.0 { &mut low } else { &mut high } = middle;
+    }
+    at(low).collect()
+}
+
+#[test]
+fn learners_of_probabilities_weigh_their_own_choices() {
+    // What a result (model, reward, probability) does to the figures kept, one per model and 0 at first.
+    type Learn = fn(&mut Vec<f64>, usize, f64, f64);
+    // Probabilities of models in round t.
+    type Play = fn(&[f64], f64) -> Vec<f64>;
+    let learners: [(&str, Learn, Play); 4] = [
+        (
+            "exp3 = { gamma = 0.1 }",
+            |logs, m, r, p| logs[m] += 0.1 * r / (p * logs.len() as f64),
+            |logs, _| exponential(logs, 0.1),
+        ),
+        (
+            "exp3_ix = { eta = 0.05 }",
+            |logs, m, r, p| logs[m] -= 0.05 * (1.0 - r) / (p + 0.025),
+            |logs, _| exponential(logs, 0.0),
+        ),
+        (
+            "exp3_s = { gamma = 0.1, alpha = 0.01 }",
+            |logs, m, r, p| share(logs, m, r / p),
+            |logs, _| exponential(logs, 0.1),
+        ),
+        ("tsallis_inf = {}", |losses, m, r, p| losses[m] += (1.0 - r) / p, tsallis),
+    ];
+    // Whatever is added to the list of learners must be looked at here.
+    let all = CARDS.iter().filter(|(_, card)| card.belief == BeliefScale::Probability);
+    assert_eq!(all.count(), learners.len());
+    for (learner, learn, play) in learners {
+        let cell = cell(&format!("order.learner.{learner}\nlearner_scope = \"level\"\n"));
+        let names = models(&cell);
+        let before: Beliefs = Level::ALL
+            .iter()
+            .flat_map(|&level| names.iter().map(move |name| by_level(level, name)))
+            .map(|place| (place, 1.0 / names.len() as f64))
+            .collect();
+        let mut kept = [(); 4].map(|()| (vec![0.0; names.len()], 1.0));
+        let mut n_foreign = 0;
+        let step = |beliefs: &mut Beliefs, call: &AttemptRecord| {
+            let (ChosenBy::Learner, Some(p)) = (call.chosen_by, call.propensity.value()) else {
+                n_foreign += 1;
+                return;
+            };
+            let (figures, t) = &mut kept[call.level.index()];
+            learn(figures, call.model.index(), call.reward.expect("it was fed"), p);
+            *t += 1.0;
+            for (name, p) in names.iter().zip(play(figures, *t)) {
+                beliefs.insert(by_level(call.level, name), p);
+            }
+        };
+        assert_replayed(learner, &run(&cell), before, step, 1e-9);
+        assert!(n_foreign > 20, "{learner}: {n_foreign} fallbacks");
     }
 }
 

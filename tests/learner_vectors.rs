@@ -108,3 +108,47 @@ fn indices_of_stationary_learners() {
     let learner = taught(json!({ "bayes_ucb": {} }), 2, [successes / plays, plays, t - 1.0]);
     agree(&format!("bayes_ucb {row:?}"), index(&learner), row[3]);
 }
+
+/// The probabilities of all models.
+fn probabilities(learner: &AnyLearner, k: usize) -> Vec<f64> {
+    let context = Context::plain(Level::L1, 0);
+    (0..k as u16).map(|m| learner.belief(&context, ModelId(m)).expect("a probability")).collect()
+}
+
+#[test]
+fn probabilities_of_adversarial_learners() {
+    for (entry, written) in [
+        (
+            "exp3 gamma=.1 K=3 plays 0,1,2,0 rewards 1,0,1,1: p before each play and after",
+            json!({ "exp3": { "gamma": 0.1 } }),
+        ),
+        ("exp3.s gamma=.1 alpha=.01 same", json!({ "exp3_s": { "gamma": 0.1, "alpha": 0.01 } })),
+    ] {
+        let mut learner = taught(written, 3, [0.0; 3]);
+        let recorded = golden(entry);
+        let recorded = recorded.as_array().expect("rows").iter().map(numbers);
+        let plays = [(0, 1.0), (1, 0.0), (2, 1.0), (0, 1.0)].map(Some).into_iter().chain([None]);
+        for (row, play) in recorded.zip(plays) {
+            let found = probabilities(&learner, 3);
+            found.iter().zip(&row).for_each(|(p, recorded)| agree(entry, *p, *recorded));
+            if let Some((model, reward)) = play {
+                let p = Propensity::Exact(found[usize::from(model)]);
+                learner.learn(&feedback(model, reward, p));
+            }
+        }
+    }
+    for row in golden("tsallis_inf(L,t) eta=2/sqrt(t)").as_array().expect("rows") {
+        let losses = numbers(&row[0]);
+        let mut learner = taught(json!({ "tsallis_inf": {} }), losses.len(), [0.0; 3]);
+        // A loss comes in with one choice that was certain; all other choices lost nothing.
+        let t = row[1].as_u64().expect("a round");
+        for i in 0..t - 1 {
+            let loss = losses.get(i as usize).copied().unwrap_or(0.0);
+            let model = i.min(losses.len() as u64 - 1) as u16;
+            learner.learn(&feedback(model, 1.0 - loss, Propensity::Exact(1.0)));
+        }
+        let found = probabilities(&learner, losses.len());
+        let recorded = numbers(&row[2]);
+        found.iter().zip(recorded).for_each(|(p, recorded)| agree(&row.to_string(), *p, recorded));
+    }
+}

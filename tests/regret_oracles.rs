@@ -126,7 +126,19 @@ fn learner(row: &Row) -> Option<Value> {
         "EpsGreedy" => json!({ "epsilon_greedy": { "epsilon": p("eps") } }),
         "UCB1" => json!({ "ucb1": {} }),
         "UCB(alpha=1)" => json!({ "ucb1": { "c": 0.5 } }),
+        "UCB1-Tuned" => json!({ "ucb1_tuned": {} }),
+        "UCB-V" => json!({ "ucb_v": {} }),
+        "KL-UCB" => json!({ "kl_ucb": {} }),
+        "MOSS" => json!({ "moss": {} }),
+        "MOSS-anytime" => json!({ "moss": { "anytime": true } }),
+        "EpsDecreasing" => json!({ "epsilon_decreasing": { "c": 100 } }),
+        "Softmax" => json!({ "boltzmann": { "tau": p("tau") } }),
+        "Boltzmann-Gumbel" => json!({ "boltzmann_gumbel": { "c": p("C") } }),
         "Thompson" => json!({ "thompson_beta": {} }),
+        "Exp3" => json!({ "exp3": { "gamma": p("gamma") } }),
+        // gamma and alpha of the row follow from the three changes.
+        "Exp3.S" => json!({ "exp3_s": { "changes": 3 } }),
+        "Tsallis-INF" => json!({ "tsallis_inf": {} }),
         other => json!({ other: {} }),
     })
 }
@@ -136,7 +148,10 @@ const NO_ROW: &[(&str, &str)] = &[
     ("stage4_router_rule", "the plan's recorded scores (tests/vectors.rs)"),
     ("stage4_executor_rule", "the plan's recorded scores (tests/vectors.rs)"),
     ("stage4_q", "the plan's recorded table (tests/vectors.rs)"),
+    ("bayes_ucb", "the recorded quantile (tests/learner_vectors.rs)"),
+    ("imed", "not in the reference"),
     ("thompson_gaussian", "not in the reference"),
+    ("exp3_ix", "its probabilities, replayed (tests/beliefs.rs)"),
 ];
 
 /// Sums the regret of a run.
@@ -208,7 +223,24 @@ fn check_all(rows: &[Row]) {
 
 #[test]
 fn quick() {
-    let known = ["Uniform", "EpsGreedy", "UCB1", "UCB(alpha=1)", "Thompson"];
+    let known = [
+        "Uniform",
+        "EpsGreedy",
+        "EpsDecreasing",
+        "UCB1",
+        "UCB(alpha=1)",
+        "UCB1-Tuned",
+        "UCB-V",
+        "KL-UCB",
+        "MOSS",
+        "MOSS-anytime",
+        "Softmax",
+        "Boltzmann-Gumbel",
+        "Thompson",
+        "Exp3",
+        "Exp3.S",
+        "Tsallis-INF",
+    ];
     let rows: Vec<Row> =
         rows().into_iter().filter(|r| known.contains(&r.policy.as_str())).collect();
     check_all(&rows);

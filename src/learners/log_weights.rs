@@ -69,8 +69,7 @@ impl LogWeights {
     pub fn among(&self, eligible: ModelSet) -> impl Fn(ModelId) -> f64 + '_ {
         let total: f64 = eligible.iter().map(|m| self.weights[m.index()]).sum();
         // So small a sum has lost digits, or all.
-        let own_scale = (total < 1e-280)
-            .then(|| self.largest_log(eligible));
+        let own_scale = (total < 1e-280).then(|| self.largest_log(eligible));
         move |m| match own_scale {
             None => self.weights[m.index()],
             Some(scale) => math::exp(self.log(m) - scale),
