@@ -137,7 +137,6 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     h
 }
 
-
 /// Upper tail of the chi-square distribution with `df` degrees of freedom: the probability of at least `x`.
 #[must_use]
 pub fn chi_square_p_value(x: f64, df: f64) -> f64 {

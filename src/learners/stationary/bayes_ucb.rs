@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::interval::{beta_cdf, beta_quantile};
+use crate::analysis::distribution::{beta_cdf, beta_quantile};
 use crate::bounded::{Count, NonNegative};
 use crate::domain::ModelSet;
 use crate::learners::arms::{Arms, all_in_arms, greedy};
