@@ -114,8 +114,6 @@ fn near_beta_quantile(a: f64, b: f64, p: f64) -> f64 {
 }
 
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
-    const TINY: f64 = 1e-300;
-    let away_from_zero = |v: f64| if v.abs() < TINY { TINY } else { v };
     let mut c = 1.0;
     let mut d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
     let mut h = d;
@@ -135,6 +133,11 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
         }
     }
     h
+}
+
+/// Keeps the divisors of Lentz's continued fraction away from 0.
+fn away_from_zero(v: f64) -> f64 {
+    if v.abs() < TINY { TINY } else { v }
 }
 
 /// Upper tail of the chi-square distribution with `df` degrees of freedom: the probability of at least `x`.
