@@ -1,6 +1,7 @@
 //! Golden values of learners: figures without any randomness, recorded from independent implementations.
 
 use reflexarc::domain::{Outcome, Propensity};
+use reflexarc::learners::drifting::{d_ucb, discounted_thompson, sw_ucb};
 use reflexarc::learners::kl::{kl, klucb};
 use reflexarc::learners::{AnyLearner, Context, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
@@ -30,6 +31,33 @@ fn agree(what: &str, computed: f64, recorded: f64) {
     assert!((computed - recorded).abs() <= allowed, "{what}: {computed}, recorded {recorded}");
 }
 
+/// Keys of a learner as written.
+fn keys<C: serde::de::DeserializeOwned>(written: Value) -> C {
+    serde_json::from_value(written).expect("the keys are right")
+}
+
+/// Nothing known of so many models.
+fn prior(n_models: usize) -> Prior {
+    Prior::of_scores(vec![[50.0; 4]; n_models])
+}
+
+/// Feeds one reward of a model.
+fn feed(learner: &mut impl Learner, model: u16, reward: f64) {
+    learner.learn(&feedback(model, reward, Propensity::Unknown));
+}
+
+/// The index of a model; golden indices draw nothing.
+fn index(learner: &impl Learner, model: u16) -> f64 {
+    let mut stream = Streams::new(0).nth(Purpose::Choice, 0);
+    learner.index(&Context::plain(Level::L1, 0), ModelId(model), &mut stream)
+}
+
+/// What a learner believes of a model.
+fn belief(learner: &impl Learner, model: u16) -> f64 {
+    let context = Context::plain(Level::L1, 0);
+    learner.belief(&context, ModelId(model)).expect("it believes something")
+}
+
 #[test]
 fn divergence_and_its_upper_bound() {
     for (entry, function) in [("kl_bern", kl as fn(f64, f64) -> f64), ("klucb_bern(p,d)", klucb)] {
@@ -44,7 +72,7 @@ fn divergence_and_its_upper_bound() {
 /// and their variance that of Bernoulli rewards with this mean.
 fn taught(written: Value, k: usize, [mean, plays, n]: [f64; 3]) -> AnyLearner {
     let config: LearnerConfig = serde_json::from_value(written).expect("a learner");
-    let mut learner = config.build(&Prior::of_scores(vec![[50.0; 4]; k]));
+    let mut learner = config.build(&prior(k));
     let sd = (mean * (1.0 - mean)).sqrt();
     let others = plays - 1.0;
     for i in 0..n as u64 {
@@ -72,12 +100,6 @@ fn feedback(model: u16, reward: f64, propensity: Propensity) -> Feedback<'static
     }
 }
 
-/// The index of model 0.
-fn index(learner: &AnyLearner) -> f64 {
-    let mut none = Streams::new(0).task(Purpose::Choice, TaskId(0));
-    learner.index(&Context::plain(Level::L1, 0), ModelId(0), &mut none)
-}
-
 #[test]
 fn indices_of_stationary_learners() {
     for (entry, name) in [
@@ -87,7 +109,7 @@ fn indices_of_stationary_learners() {
     ] {
         for row in golden(entry).as_array().expect("rows").iter().map(numbers) {
             let learner = taught(json!({ name: {} }), 2, [row[0], row[1], row[2]]);
-            agree(&format!("{entry} {row:?}"), index(&learner), row[3]);
+            agree(&format!("{entry} {row:?}"), index(&learner, 0), row[3]);
         }
     }
     for row in golden("moss(mean,N,T,K)").as_array().expect("rows").iter().map(numbers) {
@@ -96,17 +118,17 @@ fn indices_of_stationary_learners() {
             [(json!({ "horizon": horizon as u64 }), plays), (json!({ "anytime": true }), horizon)]
         {
             let learner = taught(json!({ "moss": keys }), k as usize, [mean, plays, n]);
-            agree(&format!("moss {row:?} {keys}"), index(&learner), row[4]);
+            agree(&format!("moss {row:?} {keys}"), index(&learner, 0), row[4]);
         }
     }
     // A KL-UCB index is the recorded bound at (ln t) / plays.
     let learner = taught(json!({ "kl_ucb": {} }), 2, [0.3, 12.0, 99.0]);
-    agree("kl_ucb", index(&learner), klucb(0.3, math::ln(100.0) / 12.0));
+    agree("kl_ucb", index(&learner, 0), klucb(0.3, math::ln(100.0) / 12.0));
     let row = numbers(&golden("bayes_ucb quantile 1-1/t Beta(1+S,1+F)")[0]);
     let [successes, failures, t] = row[..3] else { panic!("{row:?}") };
     let plays = successes + failures;
     let learner = taught(json!({ "bayes_ucb": {} }), 2, [successes / plays, plays, t - 1.0]);
-    agree(&format!("bayes_ucb {row:?}"), index(&learner), row[3]);
+    agree(&format!("bayes_ucb {row:?}"), index(&learner, 0), row[3]);
 }
 
 /// The probabilities of all models.
@@ -150,5 +172,38 @@ fn probabilities_of_adversarial_learners() {
         let found = probabilities(&learner, losses.len());
         let recorded = numbers(&row[2]);
         found.iter().zip(recorded).for_each(|(p, recorded)| agree(&row.to_string(), *p, recorded));
+
+#[test]
+fn learners_that_forget() {
+    for row in golden("swucb(mean,N,t,tau,xi)").as_array().expect("rows").iter().map(numbers) {
+        let [mean, n, t, tau, xi, bound] = row[..] else { panic!("{row:?}") };
+        let keys: sw_ucb::Config = keys(json!({ "window": tau as u64, "xi": xi }));
+        let mut learner = sw_ucb::State::new(&keys, &prior(2));
+        // Round t follows t - 1 rewards, the last n of them this model's.
+        for round in 1..t as u64 {
+            let is_last = round + n as u64 >= t as u64;
+            feed(&mut learner, u16::from(!is_last), mean);
+        }
+        agree(&format!("SW-UCB {row:?}"), index(&learner, 0), bound);
+    }
+
+    let plays = [(0, 1.0), (1, 0.0), (2, 1.0), (0, 0.0), (0, 1.0)];
+    let state = golden("ducb gamma=.9 xi=.6 plays 0,1,2,0,0 rewards 1,0,1,0,1");
+    let mut learner = d_ucb::State::new(&keys(json!({ "gamma": 0.9, "xi": 0.6 })), &prior(3));
+    plays.iter().for_each(|&(model, reward)| feed(&mut learner, model, reward));
+    let (n, x) = (numbers(&state["N"]), numbers(&state["X"]));
+    for (model, bound) in numbers(&state["index"]).into_iter().enumerate() {
+        agree("D-UCB's index", index(&learner, model as u16), bound);
+        agree("D-UCB's mean", belief(&learner, model as u16), x[model] / n[model]);
+    }
+
+    let state = golden("dTS gamma=.9 same sequence: Beta params (1+S,1+F)");
+    let keys: discounted_thompson::Config = keys(json!({ "gamma": 0.9 }));
+    let mut learner = discounted_thompson::State::new(&keys, &prior(3));
+    plays.iter().for_each(|&(model, reward)| feed(&mut learner, model, reward));
+    for (model, (a, b)) in numbers(&state["a"]).into_iter().zip(numbers(&state["b"])).enumerate() {
+        let found = learner.inner().parameters(model);
+        agree("successes of dTS", found.0, a);
+        agree("failures of dTS", found.1, b);
     }
 }

@@ -49,6 +49,13 @@ impl Arms {
         }
     }
 
+    /// Forgets a model's rewards.
+    pub fn clear(&mut self, model: ModelId) {
+        let i = model.index();
+        self.total = (self.total - self.plays[i]).max(0.0);
+        (self.plays[i], self.means[i], self.squares[i]) = (0.0, 0.0, 0.0);
+    }
+
     /// Multiplies all counts by `factor`; means stay.
     pub fn fade(&mut self, factor: f64) {
         self.plays.iter_mut().for_each(|n| *n *= factor);

@@ -6,6 +6,7 @@
 pub mod adversarial;
 pub mod arms;
 pub mod card;
+pub mod drifting;
 pub mod kl;
 pub mod log_weights;
 pub mod stage4;
@@ -324,6 +325,18 @@ learners! {
     Exp3S = adversarial::exp3_s, "exp3_s";
     /// Probabilities that fall with the square of losses.
     TsallisInf = adversarial::tsallis_inf, "tsallis_inf";
+    /// The largest upper confidence bound of the mean over a window.
+    SwUcb = drifting::sw_ucb, "sw_ucb";
+    /// The largest upper confidence bound of the discounted mean.
+    DUcb = drifting::d_ucb, "d_ucb";
+    /// Posterior sampling with Beta beliefs that fade.
+    DiscountedThompson = drifting::discounted_thompson, "discounted_thompson";
+    /// Posterior sampling with Beta beliefs over a window.
+    SlidingWindowThompson = drifting::sliding_window_thompson, "sliding_window_thompson";
+    /// KL upper confidence bounds that start again at a change.
+    GlrKlucb = drifting::glr_klucb, "glr_klucb";
+    /// Upper confidence bounds that start again at a change.
+    MUcb = drifting::m_ucb, "m_ucb";
 }
 
 #[cfg(test)]

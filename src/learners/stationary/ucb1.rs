@@ -35,10 +35,25 @@ pub const CARD: Card = Card {
     ..Card::BLANK
 };
 
+/// The count whose logarithm widens the bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// How far it is ahead of the rewards that are counted: 1 where it is the round that they are counted for.
+    pub ahead: f64,
+    /// Where it stops: at the size of a window.
+    pub most: f64,
+}
+
+impl Clock {
+    /// The rewards counted.
+    pub const PLAYS: Self = Self { ahead: 0.0, most: f64::INFINITY };
+}
+
 /// UCB1 in flight.
 #[derive(Clone, Debug)]
 pub struct State {
     c: f64,
+    clock: Clock,
     arms: Arms,
     /// 1 / sqrt(plays), kept so that a decision takes one logarithm and no division.
     narrowing: Vec<f64>,
@@ -48,13 +63,20 @@ impl State {
     /// A fresh learner.
     #[must_use]
     pub fn new(config: &Config, prior: &Prior) -> Self {
+        Self::with_clock(config.c.get(), Clock::PLAYS, prior)
+    }
+
+    /// A fresh learner with the bound mean + sqrt(c ln(clock) / plays), for learners that are made of this one.
+    #[must_use]
+    pub fn with_clock(c: f64, clock: Clock, prior: &Prior) -> Self {
         let n = prior.n_models();
-        Self { c: config.c.get(), arms: Arms::new(n), narrowing: vec![0.0; n] }
+        Self { c, clock, arms: Arms::new(n), narrowing: vec![0.0; n] }
     }
 
     #[inline]
     fn width(&self) -> f64 {
-        (self.c * math::ln(self.arms.total.max(1.0))).sqrt()
+        let n = (self.arms.total + self.clock.ahead).min(self.clock.most);
+        (self.c * math::ln(n.max(1.0))).sqrt()
     }
 
     #[inline]
