@@ -186,31 +186,55 @@ fn the_q_learner_believes_four_quarters_of_the_day() {
     assert!(moved.iter().all(|n| *n > 100), "{moved:?}");
 }
 
+/// How much a result counts, by how many results of its scope came after it.
+enum Weight {
+    Same,
+    Last(usize),
+    Fading(f64),
+}
+
+impl Weight {
+    fn of(&self, later: usize) -> f64 {
+        match *self {
+            Self::Same => 1.0,
+            Self::Last(n) => f64::from(u8::from(later < n)),
+            Self::Fading(factor) => factor.powi(later as i32),
+        }
+    }
+}
+
 #[test]
 fn learners_of_means_believe_the_mean_reward_of_their_scope() {
+    // The learner, the successes and failures that it starts from (each so many), and what results count.
     let means = [
-        "epsilon_greedy",
-        "epsilon_decreasing",
-        "ucb1",
-        "ucb1_tuned",
-        "ucb_v",
-        "kl_ucb",
-        "moss",
-        "bayes_ucb",
-        "imed",
-        "boltzmann",
-        "boltzmann_gumbel",
-        "thompson_gaussian",
-        "thompson_beta",
+        ("epsilon_greedy = {}", 0.0, Weight::Same),
+        ("epsilon_decreasing = {}", 0.0, Weight::Same),
+        ("ucb1 = {}", 0.0, Weight::Same),
+        ("ucb1_tuned = {}", 0.0, Weight::Same),
+        ("ucb_v = {}", 0.0, Weight::Same),
+        ("kl_ucb = {}", 0.0, Weight::Same),
+        ("moss = {}", 0.0, Weight::Same),
+        ("bayes_ucb = {}", 0.0, Weight::Same),
+        ("imed = {}", 0.0, Weight::Same),
+        ("boltzmann = {}", 0.0, Weight::Same),
+        ("boltzmann_gumbel = {}", 0.0, Weight::Same),
+        ("thompson_gaussian = {}", 0.0, Weight::Same),
+        ("thompson_beta = {}", 1.0, Weight::Same),
+        ("sw_ucb = { window = 60 }", 0.0, Weight::Last(60)),
+        ("d_ucb = { gamma = 0.98 }", 0.0, Weight::Fading(0.98)),
+        ("discounted_thompson = {}", 1.0, Weight::Fading(0.99)),
+        ("sliding_window_thompson = { window = 60 }", 1.0, Weight::Last(60)),
+        // So that they never start again.
+        ("glr_klucb = { delta = 1e-300 }", 0.0, Weight::Same),
+        ("m_ucb = { threshold = 1000, gamma = 0.1 }", 0.0, Weight::Same),
     ];
     // Whatever is added to the list of learners must be looked at here.
     let all = CARDS.iter().filter(|(_, card)| card.belief == BeliefScale::Reward);
     assert_eq!(all.count(), means.len());
-    for learner in means {
+    for (learner, prior, weight) in means {
         for scope in ["level", "task_type", "all"] {
             let what = format!("{learner} by {scope}");
-            let cell =
-                cell(&format!("order.learner.{learner} = {{}}\nlearner_scope = \"{scope}\"\n"));
+            let cell = cell(&format!("order.learner.{learner}\nlearner_scope = \"{scope}\"\n"));
             let names = models(&cell);
             let types = ["check", "report", "route"];
             let run = run(&cell);
@@ -225,7 +249,7 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
                 (level.to_owned(), task_type, "any".to_owned(), model.to_owned())
             };
             let mut before = Beliefs::new();
-            if learner == "thompson_beta" {
+            if prior > 0.0 {
                 for level in Level::ALL {
                     for task_type in 0..types.len() {
                         for name in &names {
@@ -234,17 +258,26 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
                     }
                 }
             }
-            let mut seen: BTreeMap<Place, (f64, f64)> = BTreeMap::new();
+            // Results by scope, in order: those that share a place but for the model.
+            let mut seen: BTreeMap<Place, Vec<(usize, f64)>> = BTreeMap::new();
             let step = |beliefs: &mut Beliefs, call: &AttemptRecord| {
                 let task_type = type_of[&call.task.0].into();
-                let place = kept(call.level, task_type, &names[call.model.index()]);
-                let (sum, n) = seen.entry(place.clone()).or_default();
-                *sum += call.reward.expect("it was fed");
-                *n += 1.0;
-                // Beta (1, 1) before; the others believe nothing before.
-                let mean =
-                    if learner == "thompson_beta" { (1.0 + *sum) / (2.0 + *n) } else { *sum / *n };
-                beliefs.insert(place, mean);
+                let results = seen.entry(kept(call.level, task_type, "")).or_default();
+                results.push((call.model.index(), call.reward.expect("it was fed")));
+                let mut sums = vec![(prior, 2.0 * prior); names.len()];
+                for (later, &(model, reward)) in results.iter().rev().enumerate() {
+                    let weight = weight.of(later);
+                    sums[model].0 += weight * reward;
+                    sums[model].1 += weight;
+                }
+                for (name, (sum, n)) in names.iter().zip(sums) {
+                    let place = kept(call.level, task_type, name);
+                    if n > 0.0 {
+                        beliefs.insert(place, sum / n);
+                    } else {
+                        beliefs.remove(&place);
+                    }
+                }
             };
             assert_replayed(&what, &run, before, step, 1e-12);
         }

@@ -172,6 +172,8 @@ fn probabilities_of_adversarial_learners() {
         let found = probabilities(&learner, losses.len());
         let recorded = numbers(&row[2]);
         found.iter().zip(recorded).for_each(|(p, recorded)| agree(&row.to_string(), *p, recorded));
+    }
+}
 
 #[test]
 fn learners_that_forget() {

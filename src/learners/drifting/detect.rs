@@ -268,4 +268,26 @@ mod tests {
             assert!(found.is_some_and(|t| (47..=53).contains(&t)), "found at {found:?}");
         }
     }
+
+    #[test]
+    fn page_hinkley_raises_false_alarms_as_rarely_as_theory_says() {
+        // Siegmund, "Sequential analysis", 1985: (exp(x) - 1 - x) v / (2 tolerance^2) rewards on average in one direction, with
+        // x = 2 tolerance (threshold + 1.166 sqrt(v)) / v; half of it in two. Times are exponential, so the mean of 200 has a
+        // standard error of 7.1 %; 3.29 of them (alpha 0.001).
+        let (tolerance, threshold, v) = (0.05, 20.0, 0.25_f64);
+        let x = 2.0 * tolerance * (threshold + 1.166 * v.sqrt()) / v;
+        let expected = 0.5 * (math::exp(x) - 1.0 - x) * v / (2.0 * tolerance * tolerance);
+        let streams = Streams::new(8);
+        let mut rewards = 0_u64;
+        for run in 0..200 {
+            let mut stream = streams.nth(Purpose::Choice, run);
+            let mut test = PageHinkley::new(tolerance, threshold);
+            rewards += 1;
+            while !test.push(f64::from(u8::from(stream.uniform() < 0.5))) {
+                rewards += 1;
+            }
+        }
+        let ratio = rewards as f64 / 200.0 / expected;
+        assert!((ratio - 1.0).abs() < 3.29 / 200.0_f64.sqrt(), "{ratio} of {expected}, seed 8");
+    }
 }

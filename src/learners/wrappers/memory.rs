@@ -40,6 +40,11 @@ impl Remembered {
         Self { rule, results: VecDeque::new() }
     }
 
+    /// Forgets what it has remembered, for a learner that starts again.
+    pub fn clear(&mut self) {
+        self.results.clear();
+    }
+
     /// Lets the learner forget what has to go before `feedback` comes in.
     pub fn make_room(&mut self, learner: &mut impl Learner, feedback: &Feedback<'_>) {
         let size = match self.rule {

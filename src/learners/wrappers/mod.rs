@@ -6,12 +6,14 @@
 pub mod memory;
 pub mod pending;
 pub mod propensity;
+pub mod restart;
 pub mod warm_start;
 
 use serde::{Deserialize, Serialize};
 
 use self::memory::{Memory, Remembered};
 use self::pending::Pending;
+use self::restart::{Restart, Restarting};
 use self::warm_start::WarmStart;
 use super::{AnyLearner, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior};
 use crate::bounded::Count;
@@ -28,6 +30,8 @@ pub struct Wrappers {
     pub count_pending: bool,
     /// What lies back counts less, or not at all.
     pub memory: Option<Memory>,
+    /// The learner starts again from nothing.
+    pub restart: Option<Restart>,
     /// The learner starts with results that agree with the declared scores.
     pub warm_start: Option<WarmStart>,
     /// The probability of a choice that has no closed form is estimated from so many choices drawn again.
@@ -41,6 +45,7 @@ pub struct Wrapped {
     inner: AnyLearner,
     pending: Option<Pending>,
     memory: Option<Remembered>,
+    restart: Option<Restarting>,
     redraws: u32,
 }
 
@@ -53,6 +58,7 @@ impl Wrapped {
             warm_start.teach(&mut inner, config.card().keeps_levels, prior);
         }
         Self {
+            restart: wrappers.restart.map(|rule| Restarting::new(rule, inner.clone(), prior)),
             inner,
             pending: wrappers.count_pending.then(|| Pending::new(prior.n_models())),
             memory: wrappers.memory.map(Remembered::new),
@@ -105,6 +111,12 @@ impl Learner for Wrapped {
             memory.make_room(&mut self.inner, feedback);
         }
         self.inner.learn(feedback);
+        if let Some(restart) = &mut self.restart
+            && let Some(fresh) = restart.due(feedback)
+        {
+            self.inner.clone_from(fresh);
+            self.memory.iter_mut().for_each(Remembered::clear);
+        }
     }
 
     #[inline]
@@ -122,5 +134,8 @@ impl Learner for Wrapped {
 
     fn model_added(&mut self, model: ModelId) {
         self.inner.model_added(model);
+        if let Some(restart) = &mut self.restart {
+            restart.model_added(model);
+        }
     }
 }
