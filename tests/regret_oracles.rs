@@ -135,11 +135,21 @@ fn learner(row: &Row) -> Option<Value> {
         "Softmax" => json!({ "boltzmann": { "tau": p("tau") } }),
         "Boltzmann-Gumbel" => json!({ "boltzmann_gumbel": { "c": p("C") } }),
         "Thompson" => json!({ "thompson_beta": {} }),
+        "LinUCB-disjoint" => json!({ "lin_ucb": { "alpha": p("alpha"), "lambda": p("lambda") } }),
+        "LinTS-disjoint" => json!({ "lin_ts": { "v": p("v"), "lambda": p("lambda") } }),
         "Exp3" => json!({ "exp3": { "gamma": p("gamma") } }),
         // gamma and alpha of the row follow from the three changes.
         "Exp3.S" => json!({ "exp3_s": { "changes": 3 } }),
         "Tsallis-INF" => json!({ "tsallis_inf": {} }),
-        other => json!({ other: {} }),
+        "SW-UCB" => json!({ "sw_ucb": { "window": p("tau") as u64, "xi": p("xi") } }),
+        "D-UCB" => json!({ "d_ucb": { "gamma": p("gamma"), "xi": p("xi") } }),
+        "dTS" => json!({ "discounted_thompson": { "gamma": p("gamma") } }),
+        "SW-TS" => json!({ "sliding_window_thompson": { "window": p("tau") as u64 } }),
+        // alpha, delta, b and gamma of the rows follow from the three changes.
+        "GLR-klUCB-global" => json!({ "glr_klucb": { "restarts": "global", "changes": 3 } }),
+        "GLR-klUCB-local" => json!({ "glr_klucb": { "restarts": "local", "changes": 3 } }),
+        "M-UCB" => json!({ "m_ucb": { "window": p("w") as u64, "changes": 3 } }),
+        other => panic!("no learner {other}"),
     })
 }
 
@@ -221,27 +231,58 @@ fn check_all(rows: &[Row]) {
     assert!(failed.is_empty(), "{} rows are off:\n{}", failed.len(), failed.join("\n"));
 }
 
+/// Rows that are always checked: the problem, the policy and what its parameters hold.
+const QUICK: [(&str, &str, &str); 12] = [
+    ("bern10_garivier", "Uniform", "EXACT"),
+    ("bern10_garivier", "UCB1", ""),
+    ("bern10_garivier", "Thompson", ""),
+    ("bern10_garivier", "MOSS", ""),
+    ("bern10_garivier", "Exp3", "gamma=0.1 "),
+    ("bern10_garivier", "Boltzmann-Gumbel", ""),
+    ("bern10_lin_delay", "UCB1", "constant"),
+    ("bern10_lin_delay", "Thompson", "geometric"),
+    ("lin_d5_K10_noise0.1", "LinUCB-disjoint", "alpha=1 "),
+    ("pw5_3bp", "SW-UCB", "tau=1000"),
+    ("pw5_3bp", "dTS", "gamma=0.99 "),
+    ("pw5_3bp", "Tsallis-INF", ""),
+];
+
+fn is_quick(row: &Row) -> bool {
+    let is_row = |(problem, policy, params): &(&str, &str, &str)| {
+        row.problem == *problem && row.policy == *policy && row.params.contains(params)
+    };
+    QUICK.iter().any(is_row)
+}
+
 #[test]
-fn quick() {
-    let known = [
-        "Uniform",
-        "EpsGreedy",
-        "EpsDecreasing",
-        "UCB1",
-        "UCB(alpha=1)",
-        "UCB1-Tuned",
-        "UCB-V",
-        "KL-UCB",
-        "MOSS",
-        "MOSS-anytime",
-        "Softmax",
-        "Boltzmann-Gumbel",
-        "Thompson",
-        "Exp3",
-        "Exp3.S",
-        "Tsallis-INF",
-    ];
-    let rows: Vec<Row> =
-        rows().into_iter().filter(|r| known.contains(&r.policy.as_str())).collect();
+fn reference_regrets_of_some_learners() {
+    let rows: Vec<Row> = rows().into_iter().filter(is_quick).collect();
+    assert_eq!(rows.len(), QUICK.len());
     check_all(&rows);
+}
+
+#[test]
+#[ignore = "minutes; `.ci/acceptance` runs it"]
+fn reference_regrets_of_all_learners() {
+    let rows: Vec<Row> = rows().into_iter().filter(|row| !is_quick(row)).collect();
+    check_all(&rows);
+}
+
+#[test]
+fn every_learner_has_a_row_or_a_reason() {
+    let of_rows: Vec<String> = rows()
+        .iter()
+        .filter_map(learner)
+        .flat_map(|written| written.as_object().unwrap().keys().cloned().collect::<Vec<_>>())
+        .collect();
+    for (name, _) in CARDS {
+        let has_row = of_rows.iter().any(|own| own == name);
+        let reason = NO_ROW.iter().find(|(own, _)| own == name);
+        assert!(has_row || reason.is_some(), "nothing pins `{name}`");
+        assert!(!(has_row && reason.is_some()), "`{name}` has a row and a reason for none");
+    }
+    for (name, reason) in NO_ROW {
+        assert!(CARDS.iter().any(|(own, _)| own == name), "`{name}` is no learner");
+        assert!(reason.len() > 10, "{name}");
+    }
 }

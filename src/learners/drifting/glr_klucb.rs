@@ -171,3 +171,81 @@ impl Learner for State {
         self.bound(context, model, ln_round, f64::NEG_INFINITY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Outcome;
+    use crate::learners::kl::klucb;
+    use crate::sim::stream::{Purpose, Streams};
+    use crate::units::{Level, TaskId};
+
+    fn state(restarts: Restarts, alpha: f64) -> State {
+        let alpha = Some(Probability::of(alpha));
+        let config = Config { restarts, alpha, ..Config::default() };
+        State::new(&config, &Prior::of_scores(vec![[50.0; 4]; 2]))
+    }
+
+    fn feed(state: &mut State, model: u16, reward: f64) {
+        state.learn(&Feedback {
+            context: Context::plain(Level::L1, 0),
+            model: ModelId(model),
+            outcome: Outcome::Success,
+            served: true,
+            quality: 0.0,
+            reward,
+            cost: 0.0,
+            own: true,
+            propensity: Propensity::Unknown,
+        });
+    }
+
+    #[test]
+    fn a_change_of_one_model_restarts_it_alone_or_all() {
+        let context = Context::plain(Level::L1, 0);
+        for (restarts, other) in [(Restarts::Local, Some(0.5)), (Restarts::Global, None)] {
+            let mut state = state(restarts, 0.0);
+            for _ in 0..50 {
+                feed(&mut state, 0, 1.0);
+                feed(&mut state, 1, 0.0);
+                feed(&mut state, 1, 1.0);
+            }
+            // ln(60^1.5 / delta) = 10.7 is less than 60 entropy(1/6) = 27: found at the next test.
+            (0..10).for_each(|_| feed(&mut state, 0, 0.0));
+            assert_eq!(state.belief(&context, ModelId(0)), None);
+            assert_eq!(state.belief(&context, ModelId(1)), other);
+            feed(&mut state, 0, 0.0);
+            feed(&mut state, 0, 1.0);
+            let mut stream = Streams::new(1).nth(Purpose::Choice, 0);
+            let own = state.index(&context, ModelId(0), &mut stream);
+            assert_eq!(own, klucb(0.5, math::ln(3.0) / 2.0));
+            if other.is_some() {
+                let others = state.index(&context, ModelId(1), &mut stream);
+                assert_eq!(others, klucb(0.5, math::ln(163.0) / 100.0));
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_index_is_played_and_every_model_has_its_forced_turns() {
+        let context = Context::plain(Level::L1, 0);
+        let mut state = state(Restarts::Global, 0.1);
+        let mut forced = [0; 2];
+        for t in 0..2000_u64 {
+            let mut stream = Streams::new(2).task(Purpose::Choice, TaskId(t));
+            let both = [ModelId(0), ModelId(1)].into_iter().collect();
+            let choice = state.choose(&context, both, &mut stream);
+            let [a, b] = [0, 1].map(|i| state.index(&context, ModelId(i), &mut stream));
+            match t % 20 {
+                turn @ (0 | 1) => {
+                    forced[turn as usize] += 1;
+                    assert_eq!(choice.model, ModelId(turn as u16), "round {t}");
+                }
+                _ => assert!(a == b || choice.model == ModelId(u16::from(b > a)), "round {t}"),
+            }
+            let reward = f64::from(u8::from(stream.uniform() < [0.4, 0.5][choice.model.index()]));
+            feed(&mut state, choice.model.0, reward);
+        }
+        assert_eq!(forced, [100; 2]);
+    }
+}

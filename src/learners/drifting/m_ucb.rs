@@ -121,3 +121,55 @@ impl Learner for State {
         self.bounds.index(context, model, stream)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Outcome;
+    use crate::sim::stream::{Purpose, Streams};
+    use crate::units::{Level, TaskId};
+
+    #[test]
+    fn a_change_is_forgotten_with_all_that_was_before_and_turns_begin_anew() {
+        let config = Config {
+            window: Count::of(10),
+            threshold: Some(NonNegative::of(3.0)),
+            gamma: Some(Probability::of(0.2)),
+            ..Config::default()
+        };
+        let mut state = State::new(&config, &Prior::of_scores(vec![[50.0; 4]; 2]));
+        let context = Context::plain(Level::L1, 0);
+        let (mut plays, mut since) = (0, 0);
+        for t in 0..200_u64 {
+            let mut stream = Streams::new(3).task(Purpose::Choice, TaskId(t));
+            let both = [ModelId(0), ModelId(1)].into_iter().collect();
+            let choice = state.choose(&context, both, &mut stream);
+            // gamma = 0.2 of two models: turns of 10 rounds, the first two of them forced.
+            if (t - since) % 10 < 2 {
+                assert_eq!(u64::from(choice.model.0), (t - since) % 10, "round {t}");
+            }
+            plays += u64::from(choice.model == ModelId(0));
+            let reward = if choice.model == ModelId(0) && plays <= 50 { 1.0 } else { 0.0 };
+            state.learn(&Feedback {
+                context,
+                model: choice.model,
+                outcome: Outcome::Success,
+                served: true,
+                quality: 0.0,
+                reward,
+                cost: 0.0,
+                own: true,
+                propensity: choice.propensity,
+            });
+            // The fourth zero after fifty ones: 5 - 1 is above 3.
+            let found = plays == 54 && choice.model == ModelId(0);
+            if found {
+                assert_eq!(since, 0, "it restarts once");
+                since = t + 1;
+            }
+            let own = [0, 1].map(|i| state.belief(&context, ModelId(i)));
+            assert_eq!(own == [None, None], found, "round {t}");
+        }
+        assert!(since > 0, "it restarts");
+    }
+}

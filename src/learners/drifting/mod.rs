@@ -25,7 +25,7 @@ fn window(range: f64, horizon: u64, changes: u64) -> u64 {
 /// each model one.
 fn forced(round: u64, period: u64, n_models: usize) -> Option<ModelId> {
     let turn = round % period;
-    (turn < n_models as u64).then(|| ModelId(turn as u16))
+    (turn < n_models as u64).then_some(ModelId(turn as u16))
 }
 
 /// Rounds from one forced play of a model to its next, for a share `alpha` of rounds that are forced; none for a share of 0.
