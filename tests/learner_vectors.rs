@@ -6,7 +6,7 @@ use reflexarc::learners::kl::{kl, klucb};
 use reflexarc::learners::{AnyLearner, Context, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
 use reflexarc::sim::stream::{Purpose, Streams};
-use reflexarc::units::{Level, ModelId, TaskId};
+use reflexarc::units::{Level, ModelId};
 use serde_json::{Value, json};
 
 /// The values are printed in double precision and computed in other orders of the same operations.

@@ -186,12 +186,15 @@ mod tests {
             "task_types",
             "faults",
             "random_faults",
+            "bandit",
             "blocks",
             "stack",
             "variants",
             "expect",
             "record",
             "reports",
+            "compare",
+            "parameter_studies",
             "criteria",
         ];
         assert_eq!(keys, wanted);
