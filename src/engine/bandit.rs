@@ -109,6 +109,9 @@ impl<O: Observer> Loop<'_, O> {
             self.tell(of, self.late[at as usize]);
         }
         self.rounds.go_to(round);
+        for new in self.problem.present.iter().filter(|p| p.from == round && round > 0) {
+            self.order.model_added(new.arm);
+        }
         let awake = self.rounds.awake();
         let choice = if self.is_spent() { None } else { self.choose(round, awake) };
         let drawn = choice.map(|choice| (choice, self.rounds.draw(choice.model)));

@@ -12,6 +12,7 @@ pub mod meter;
 pub mod monitor;
 pub mod order;
 pub mod reweighting;
+pub mod roster;
 mod recovery;
 mod stack;
 pub mod trial;
@@ -27,6 +28,7 @@ use ledger::LedgerRule;
 use monitor::MonitorRule;
 use order::OrderRule;
 use reweighting::Reweighting;
+use roster::Presence;
 use trial::TrialRule;
 
 pub use stack::Stack;
@@ -52,6 +54,8 @@ pub struct StackRule {
     pub order_sees_breaker: bool,
     /// A call without an answer by then is given up.
     pub call_timeout: SimDuration,
+    /// Models that are there only for a part of the run.
+    pub present: Vec<Presence>,
     /// Called when no model is eligible.
     pub last_resort: Option<ModelId>,
     /// A model whose key was refused is asked again after this time.

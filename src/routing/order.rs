@@ -266,6 +266,13 @@ impl Order {
         }
     }
 
+    /// A model has been added that was not there before.
+    pub fn model_added(&mut self, model: ModelId) {
+        if let Kind::Learner { bank, .. } = &mut self.kind {
+            bank.iter_mut().for_each(|learner| learner.model_added(model));
+        }
+    }
+
     /// A call that the order chose came back without a reward.
     pub fn refused(&mut self, view: &View<'_>, model: ModelId) {
         if let Kind::Learner { bank, scope, .. } = &mut self.kind {

@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::monitor::{Metric, Monitor};
 use super::order::{Belief, Order, View};
 use super::reweighting::Reweighter;
+use super::roster::Roster;
 use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
@@ -33,7 +34,10 @@ const DAYS_PER_PERIOD: u32 = 14;
 pub struct Stack {
     pub(super) rule: Arc<StackRule>,
     pub(super) streams: Streams,
+    /// Models with each level, of those that are there.
     serving: PerLevel<ModelSet>,
+    declared: PerLevel<ModelSet>,
+    roster: Roster,
     clock: LocalClock,
     /// The stack's own order, and the one on trial.
     orders: Vec<Order>,
@@ -68,9 +72,13 @@ impl Stack {
         streams: Streams,
     ) -> Self {
         let n_models = registry.models.len();
+        let roster = Roster::new(&rule.present);
+        let declared = Level::ALL.map(|l| registry.serving(l));
         Self {
             streams,
-            serving: Level::ALL.map(|l| registry.serving(l)),
+            serving: declared.map(|models| models.minus(roster.absent())),
+            declared,
+            roster,
             clock: LocalClock::new(start, zone.clone()),
             orders: std::iter::once(&rule.order)
                 .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
@@ -518,7 +526,8 @@ impl Stack {
     pub fn due(&self) -> SimTime {
         let allocation = self.allocator.as_ref().map_or(SimTime::NEVER, |(_, times)| times.next());
         let trial = self.trial.as_ref().map_or(SimTime::NEVER, Trial::due);
-        allocation.min(self.reweighter.due()).min(trial).min(self.midnight.next())
+        let others = self.reweighter.due().min(self.roster.due());
+        allocation.min(others).min(trial).min(self.midnight.next())
     }
 
     /// Does what is due at `now`, which is what [`Stack::due`] said.
@@ -528,6 +537,12 @@ impl Stack {
             if self.days.is_multiple_of(DAYS_PER_PERIOD) {
                 self.end_period(now);
             }
+        }
+        if self.roster.due() <= now {
+            for model in self.roster.advance(now).iter() {
+                self.orders.iter_mut().for_each(|order| order.model_added(model));
+            }
+            self.serving = self.declared.map(|models| models.minus(self.roster.absent()));
         }
         if self.reweighter.due() <= now {
             let log = &mut self.log;

@@ -31,8 +31,8 @@ pub use order::{
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
-    Backoff, Breaker, Exponential, Fallback, QuotaLedger, RankedFallback, Retry, RetryCause, Stack,
-    Stage4Breaker, Stage4Fallback,
+    Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
+    RetryCause, Stack, Stage4Breaker, Stage4Fallback,
 };
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution, Workload};
 pub use world::{Limits, ModelTruth, Spread, World};

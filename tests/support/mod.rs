@@ -77,6 +77,7 @@ impl Draft {
                 partial_counts: false,
                 order_sees_breaker: true,
                 call_timeout: SimDuration::from_secs_f64(1e9),
+                present: Vec::new(),
                 last_resort: None,
                 hold_after_429: SimDuration::ZERO,
                 auth_recheck: SimDuration::from_secs_f64(3600.0),

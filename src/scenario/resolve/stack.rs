@@ -11,6 +11,7 @@ use crate::routing::breaker::{BreakerRule, Stage4Rule};
 use crate::routing::fallback::{Backoff, FallbackPlan, RetryPlan};
 use crate::routing::ledger::LedgerRule;
 use crate::routing::order::OrderRule;
+use crate::routing::roster::Presence;
 use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
 use crate::scenario::shipped::{PRESETS, names_of, text_of};
@@ -21,7 +22,7 @@ use crate::scenario::written::{
     Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, PlainOrder, Retry, RetryCause,
     RouterVariant, Stack, WeightedOrder,
 };
-use crate::units::{NANOS_PER_SECOND, SimDuration};
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 impl Resolver<'_> {
     /// The preset that the variant names, or else the base stack.
@@ -63,6 +64,7 @@ pub(super) fn resolve(
         problems.add(at, "a `call_timeout` is longer than a year", cure);
     }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
+    let present = present(written, tree, models, problems);
     let fallback = fallback(written.fallback.as_ref(), models, problems);
     let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
@@ -79,6 +81,7 @@ pub(super) fn resolve(
             partial_counts,
             order_sees_breaker: written.order_sees_breaker,
             call_timeout: SimDuration(written.call_timeout.nanos()),
+            present,
             last_resort: last_resort.flatten(),
             auth_recheck: SimDuration(written.auth_recheck.nanos()),
             hold_after_429: SimDuration(written.hold_after_429.nanos()),
@@ -101,6 +104,31 @@ pub(super) fn resolve(
         },
         selection,
     ))
+}
+
+/// The models that are there only for a part of the run.
+fn present(
+    written: &Stack,
+    tree: &Node,
+    models: &Models,
+    problems: &mut Problems,
+) -> Vec<Presence> {
+    let mut present = Vec::new();
+    for (at, own) in written.present.iter().enumerate() {
+        let from = SimTime(own.from.nanos());
+        let until = own.until.map_or(SimTime::NEVER, |until| SimTime(until.nanos()));
+        if from >= until {
+            let span = tree.span_at(&Path::of(&format!("present[{at}].until")));
+            let message = format!("`{}` is never there", own.model.value);
+            problems.add(span, message, "let `until` come after `from`");
+        }
+        present.extend(models.id(&own.model, problems).map(|model| Presence {
+            model,
+            from,
+            until,
+        }));
+    }
+    present
 }
 
 fn small(n: u64) -> u32 {

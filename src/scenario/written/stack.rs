@@ -32,6 +32,8 @@ pub struct Stack {
     pub order_sees_breaker: bool,
     /// The time after which a call is given up.
     pub call_timeout: Duration,
+    /// Models that are there only for a part of the run; one that is not named is there all the time.
+    pub present: Vec<Presence>,
     /// The model that is called when no other is left, by default none.
     #[schemars(example = &"Groq")]
     pub last_resort: Option<Name>,
@@ -69,6 +71,7 @@ impl Default for Stack {
             wrappers: Wrappers::default(),
             order_sees_breaker: true,
             call_timeout: Duration::from_millis(30_000),
+            present: Vec::new(),
             last_resort: None,
             refusal_reward: None,
             auth_recheck: Duration::from_millis(3_600_000),
@@ -81,6 +84,21 @@ impl Default for Stack {
             monitor: Monitor::default(),
         }
     }
+}
+
+/// A model that is added to the stack, or taken away, in the middle of the run.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Presence {
+    /// The model.
+    #[schemars(example = &"Groq")]
+    pub model: Name,
+    /// The time after the start at which it is added.
+    #[serde(default)]
+    pub from: Duration,
+    /// The time after the start at which it is taken away, by default never.
+    #[schemars(example = &"36h")]
+    pub until: Option<Duration>,
 }
 
 /// The router's own account of the tokens used.
