@@ -4,20 +4,18 @@
 //! family-wise error of less than 1 %. By default the rows that take least time, at 400 repetitions or, where regret has a
 //! heavy tail, 2,000; all rows with `--include-ignored`.
 
-use std::sync::Arc;
-
-use jiff::tz::TimeZone;
 use reflexarc::domain::TaskRecord;
-use reflexarc::engine::{self, Cell, End, Observer};
+use reflexarc::engine::{self, Cell, Observer};
 use reflexarc::learners::CARDS;
-use reflexarc::learners::wrappers::Wrappers;
-use reflexarc::routing::order::{LearnerScope, OrderRule};
-use reflexarc::world::bandit::{Delay, Law, Problem, Rewards, Stage};
+use reflexarc::routing::order::OrderRule;
+use reflexarc::world::bandit::{Delay, Problem, Rewards, Stage};
 use serde_json::{Value, json};
 
+#[path = "support/bandits.rs"]
+mod bandits;
 mod support;
 
-use support::Draft;
+use bandits::{bernoulli, cell, order, stationary};
 
 /// Standard errors that a row may be off.
 const Z: f64 = 3.9;
@@ -50,24 +48,6 @@ fn rows() -> Vec<Row> {
             sd: number(&row[6]),
         })
         .collect()
-}
-
-fn bernoulli(stages: Vec<Stage>, delay: Delay) -> Problem {
-    let n_arms = stages[0].means.len();
-    Problem {
-        horizon: 10_000,
-        n_arms,
-        rewards: Rewards::Means { law: Law::Bernoulli, stages, in_lines: false, walk: 0.0 },
-        awake: 1.0,
-        present: Vec::new(),
-        delay,
-        budget: None,
-        declared: vec![50.0; n_arms],
-    }
-}
-
-fn stationary(means: &[f64], delay: Delay) -> Problem {
-    bernoulli(vec![Stage { from: 0, means: means.to_vec() }], delay)
 }
 
 fn problem(row: &Row) -> Problem {
@@ -174,21 +154,6 @@ impl Observer for Regret {
     }
 }
 
-fn cell(problem: Problem, learner: Option<&Value>) -> Cell {
-    let mut draft = Draft::new(problem.n_arms);
-    draft.stack.order = match learner {
-        None => OrderRule::Random,
-        Some(written) => OrderRule::Learner {
-            config: serde_json::from_value(written.clone()).expect("it is a learner"),
-            wrappers: Wrappers::default(),
-            scope: LearnerScope::All,
-            keeps_short: false,
-        },
-    };
-    draft.end = End::Tasks(problem.horizon);
-    Cell { bandit: Some(Arc::new(problem)), zone: TimeZone::UTC, ..draft.build() }
-}
-
 /// Regret of each repetition.
 fn regrets(cell: &Cell, reps: u64) -> Vec<f64> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
@@ -208,7 +173,8 @@ fn regrets(cell: &Cell, reps: u64) -> Vec<f64> {
 
 #[expect(clippy::print_stdout, reason = "the figures are the acceptance's record")]
 fn check(row: &Row) -> Result<(), String> {
-    let cell = cell(problem(row), learner(row).as_ref());
+    let order = learner(row).map_or(OrderRule::Random, |written| order(&written));
+    let cell = cell(problem(row), order);
     let has_heavy_tail = row.sd > 0.5 * row.mean;
     let reps = if has_heavy_tail { 2_000 } else { 400 };
     let regrets = regrets(&cell, reps);

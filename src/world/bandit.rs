@@ -270,12 +270,12 @@ impl Rounds<'_> {
                 }
                 if *walk > 0.0 && self.at > 0 {
                     let base = &stages[self.stage].means;
-                    for arm in 0..self.means.len() {
-                        let id = ModelId(arm as u16);
-                        let mut stream =
-                            self.streams.call(Purpose::Walk, TaskId(self.at), id, 0, 0);
-                        self.walked[arm] += walk * standard_normal(&mut stream);
-                        self.means[arm] = reflected(base[arm] + self.walked[arm]);
+                    let arms = self.means.iter_mut().zip(&mut self.walked).zip(base);
+                    for (arm, ((mean, walked), base)) in (0..).map(ModelId).zip(arms) {
+                        let at = TaskId(self.at);
+                        let mut stream = self.streams.call(Purpose::Walk, at, arm, 0, 0);
+                        *walked += walk * standard_normal(&mut stream);
+                        *mean = reflected(base + *walked);
                     }
                 }
             }
