@@ -85,8 +85,16 @@ fn assert_kept(before: &Desk, after: &Desk, are_old: impl Fn(&str, u64) -> bool)
         let n_all = all.len();
         let kept: Vec<_> = all.into_iter().filter(|(v, seed, _)| are_old(v, *seed)).collect();
         // What a small study has nothing of, or was not asked for, shows nothing.
-        let may_lack =
-            ["breaker", "work_log", "allocations", "budgets", "weights", "policies", "controls"];
+        let may_lack = [
+            "breaker",
+            "work_log",
+            "allocations",
+            "budgets",
+            "weights",
+            "policies",
+            "controls",
+            "tuning",
+        ];
         if !may_lack.contains(&doc.name) {
             assert!(!old.is_empty(), "{} is empty and shows nothing", doc.name);
             assert!(n_all > kept.len(), "{}: nothing was added", doc.name);

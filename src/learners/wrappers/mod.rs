@@ -62,7 +62,9 @@ impl Wrapped {
             inner,
             pending: wrappers.count_pending.then(|| Pending::new(prior.n_models())),
             memory: wrappers.memory.map(Remembered::new),
-            redraws: wrappers.estimate_propensity.map_or(0, |n| n.get() as u32),
+            redraws: wrappers
+                .estimate_propensity
+                .map_or(0, |n| n.get().min(propensity::MOST.into()) as u32),
         }
     }
 
