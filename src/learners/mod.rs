@@ -389,6 +389,65 @@ mod tests {
         }
     }
 
+    fn result(model: u16, reward: f64) -> Feedback<'static> {
+        Feedback {
+            context: Context::plain(Level::L2, 9),
+            model: ModelId(model),
+            outcome: Outcome::Success,
+            served: true,
+            quality: 100.0 * reward,
+            reward,
+            cost: 0.5,
+            own: true,
+            propensity: Propensity::Exact(0.4),
+        }
+    }
+
+    /// Beliefs, and indices drawn from the same stream.
+    fn state(learner: &AnyLearner, card: &Card) -> Vec<Option<f64>> {
+        let context = Context::plain(Level::L2, 9);
+        let models = (0..5).map(ModelId);
+        let beliefs = models.clone().map(|m| learner.belief(&context, m));
+        let index = |m| {
+            let mut stream = Streams::new(5).task(Purpose::Choice, TaskId(0));
+            learner.index(&context, m, &mut stream)
+        };
+        beliefs.chain(models.filter(|_| card.has_index).map(|m| Some(index(m)))).collect()
+    }
+
+    fn assert_same(what: &str, card: &Card, a: &AnyLearner, b: &AnyLearner) {
+        for (a, b) in state(a, card).into_iter().zip(state(b, card)) {
+            let is_same = match (a, b) {
+                // Rounding leaves a variance of up to 1e-16 where there is none; bounds take its root.
+                (Some(a), Some(b)) => a == b || (a - b).abs() < 1e-7,
+                _ => a == b,
+            };
+            assert!(is_same, "{what}: {a:?} and {b:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_or_fades_was_never_there() {
+        let results = [result(0, 0.3), result(1, 0.9), result(0, 0.6), result(2, 0.2)];
+        for ((name, fresh), (_, card)) in every_learner().zip(CARDS).filter(|(_, c)| c.1.forgets) {
+            let (mut all, mut rest) = (fresh.clone(), fresh.clone());
+            results.iter().for_each(|r| all.learn(r));
+            all.unlearn(&results[0]);
+            all.unlearn(&results[3]);
+            results[1..3].iter().for_each(|r| rest.learn(r));
+            assert_same(&format!("{name}, taken back"), card, &all, &rest);
+            // Every result twice, each counting half.
+            let (mut twice, mut once) = (fresh.clone(), fresh);
+            for r in &results {
+                twice.learn(r);
+                twice.learn(r);
+                once.learn(r);
+            }
+            twice.fade(0.5);
+            assert_same(&format!("{name}, faded"), card, &twice, &once);
+        }
+    }
+
     #[test]
     fn cards_are_complete() {
         for (name, card) in CARDS {
