@@ -80,7 +80,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let (learned, beliefs) = (Learned::read(folder)?, Beliefs::read(folder)?);
     let phases = Phases::read(folder, &evidence.days)?;
     let policies = Policies::read(folder)?;
-    let charts = curves::draw(folder, &manifest, &subjects, &beliefs)?;
+    let charts = curves::draw(folder, &evidence, &subjects, &beliefs)?;
     let path = folder.join(CHARTS);
     std::fs::create_dir_all(&path).map_err(|e| ResultsError::write(&path, &e))?;
     for (name, rendered) in &charts {

@@ -1,6 +1,6 @@
 //! Axes: what they show and where their ticks stand.
 
-use super::number::{decimal, superscript, write_ticks};
+use super::number::{decimal, superscript, write_number, write_ticks};
 use crate::math;
 
 /// What one axis of a chart shows.
@@ -16,8 +16,12 @@ pub struct Axis {
     pub most: Option<f64>,
     /// Whether the axis always includes zero.
     pub zero: bool,
+    /// Whether the axis always reaches to its bounds.
+    pub full: bool,
     /// Whether ticks stand at 1, 2, 3, 6, 12, 24 … rather than at 1, 2, 5, 10 …
     pub hours: bool,
+    /// Whether equal factors, rather than equal differences, are equally far apart; all data must be above zero.
+    pub log: bool,
 }
 
 impl Axis {
@@ -30,7 +34,9 @@ impl Axis {
             least: None,
             most: None,
             zero: false,
+            full: false,
             hours: false,
+            log: false,
         }
     }
 
@@ -55,12 +61,25 @@ impl Axis {
         self
     }
 
+    /// Returns the axis with equal factors equally far apart.
+    #[must_use]
+    pub fn logarithmic(mut self) -> Self {
+        (self.log, self.zero) = (true, false);
+        self
+    }
+
     /// Returns the axis with bounds that it never passes, in its unit.
     #[must_use]
     pub fn within(mut self, least: f64, most: f64) -> Self {
         self.least = Some(least);
         self.most = Some(most);
         self
+    }
+
+    /// Returns the axis with bounds that it always reaches and never passes, in its unit.
+    #[must_use]
+    pub fn all_of(self, least: f64, most: f64) -> Self {
+        Self { full: true, ..self.within(least, most) }
     }
 
     /// Returns the ends of the axis for data that spans `data`, before rounding.
@@ -74,6 +93,9 @@ impl Axis {
             self.most.map_or(value, |most| value.min(most))
         };
         (low, high) = (bound(low), bound(high));
+        if self.full {
+            (low, high) = (self.least.unwrap_or(low), self.most.unwrap_or(high));
+        }
         let largest = low.abs().max(high.abs());
         if high - low <= largest * 1e-9 {
             let pad = if largest == 0.0 { 1.0 } else { largest * 0.1 };
@@ -99,6 +121,7 @@ impl Axis {
         Scale {
             from: value - pad,
             to: value + pad,
+            log: false,
             ticks: labels.into_iter().map(|label| (value, label)).collect(),
             title: self.title(power),
         }
@@ -106,6 +129,9 @@ impl Axis {
 
     /// Returns the scale with about `count` steps; `outward` moves its ends to ticks.
     pub(crate) fn scale(&self, data: Option<(f64, f64)>, count: usize, outward: bool) -> Scale {
+        if self.log {
+            return self.log_scale(data, count);
+        }
         let (mut from, mut to) = self.range(data);
         let step = Step::nice((to - from) / count.max(1) as f64, self.hours);
         if outward {
@@ -121,8 +147,38 @@ impl Axis {
         Scale {
             from,
             to,
+            log: false,
             ticks: numbers.into_iter().zip(labels).collect(),
             title: self.title(power),
+        }
+    }
+
+    /// Returns the scale of an axis of factors, with about `count` ticks at 1, 2, 5, 10 …, at powers of ten, or at every
+    /// second, third … of them.
+    fn log_scale(&self, data: Option<(f64, f64)>, count: usize) -> Scale {
+        let (mut from, mut to) = data.unwrap_or((1.0, 10.0));
+        if from >= to {
+            (from, to) = (from / 2.0, to * 2.0);
+        }
+        let first = math::log10(from).floor() as i32;
+        let last = math::log10(to).ceil() as i32;
+        let ticks = |digits: &[u32], every: usize| -> Vec<(f64, String)> {
+            let decades = (first..=last).step_by(every);
+            let all = decades.flat_map(|power| digits.iter().map(move |digit| (*digit, power)));
+            let all = all.map(|(digit, power)| (decimal(digit, power), power));
+            let inside =
+                all.filter(|(value, _)| (from * (1.0 - 1e-9)..=to * (1.0 + 1e-9)).contains(value));
+            inside.map(|(value, power)| (value, write_factor(value, power))).collect()
+        };
+        let fine = [&[1, 2, 5][..], &[1, 3], &[1]].map(|digits| ticks(digits, 1));
+        let coarse = (2..).map(|every| ticks(&[1], every));
+        let ticks = fine.into_iter().chain(coarse).find(|ticks| ticks.len() <= count + 1);
+        Scale {
+            from,
+            to,
+            log: true,
+            ticks: ticks.expect("ticks far enough apart are few"),
+            title: self.title(0),
         }
     }
 
@@ -148,6 +204,8 @@ pub(crate) struct Scale {
     pub(crate) from: f64,
     /// The value at the end of the axis, which is always larger.
     pub(crate) to: f64,
+    /// Whether equal factors are equally far apart.
+    pub(crate) log: bool,
     /// The ticks with their labels.
     pub(crate) ticks: Vec<(f64, String)>,
     /// The label of the axis with its unit.
@@ -157,7 +215,18 @@ pub(crate) struct Scale {
 impl Scale {
     /// Returns how far along the axis a value lies: 0 at the start, 1 at the end.
     pub(crate) fn part(&self, value: f64) -> f64 {
+        if self.log {
+            return math::ln(value / self.from) / math::ln(self.to / self.from);
+        }
         (value - self.from) / (self.to - self.from)
+    }
+}
+
+/// Writes a tick of an axis of factors, of the size of ten to the `power`.
+fn write_factor(value: f64, power: i32) -> String {
+    match power {
+        0.. => write_ticks(&[value], value).0.swap_remove(0),
+        _ => write_number(value, power.unsigned_abs() as usize),
     }
 }
 
@@ -253,6 +322,8 @@ mod tests {
         assert_eq!((flat.from, flat.to), (90.0, 100.0));
         let nothing = share.scale(Some((0.0, 0.0)), 5, true);
         assert_eq!((nothing.from, nothing.to), (0.0, 1.0));
+        let full = share.all_of(0.0, 100.0).scale(Some((40.0, 60.0)), 5, true);
+        assert_eq!((full.from, full.to), (0.0, 100.0));
         let odd = plain().within(0.0, 97.0).scale(Some((3.0, 97.0)), 5, true);
         assert_eq!(odd.to, 97.0);
         assert_eq!(odd.ticks.last().map(|tick| tick.0), Some(80.0));
@@ -282,6 +353,27 @@ mod tests {
             assert_eq!(scale.part(value), 0.5);
             assert_eq!(scale.ticks, [(value, label.to_owned())]);
         }
+    }
+
+    #[test]
+    fn factors_are_equally_far_apart() {
+        let axis = Axis::tasks().logarithmic();
+        let scale = axis.scale(Some((1.0, 10_000.0)), 9, false);
+        assert!((scale.part(100.0) - 0.5).abs() < 1e-12);
+        let labels = |low, high, count| -> Vec<String> {
+            let scale = axis.scale(Some((low, high)), count, false);
+            scale.ticks.into_iter().map(|tick| tick.1).collect()
+        };
+        assert_eq!(
+            labels(1.0, 10_000.0, 9),
+            ["1", "3", "10", "30", "100", "300", "1,000", "3,000", "10k"]
+        );
+        assert_eq!(labels(1.0, 10_000.0, 5), ["1", "10", "100", "1,000", "10k"]);
+        assert_eq!(labels(1.0, 10_000.0, 2), ["1", "100", "10k"]);
+        assert_eq!(labels(0.01, 0.3, 6), ["0.01", "0.02", "0.05", "0.1", "0.2"]);
+        assert!(labels(3.0, 4.0, 3).len() < 3);
+        let scale = axis.scale(Some((7.0, 7.0)), 5, false);
+        assert!(scale.from < 7.0 && scale.to > 7.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Legends: samples with names, in a column beside a plot or in columns below it.
 
 use super::scene::{Anchor, Frame, Scene};
+use super::series::{self, Guide, Mark};
 use super::theme::{self, Colour, LineStyle};
 use super::typeface;
 
@@ -23,6 +24,12 @@ pub(crate) enum Sample {
     Line(LineStyle),
     /// A reference line.
     Reference,
+    /// A dot of a variant.
+    Dot(LineStyle),
+    /// Lines that are not told apart.
+    Other,
+    /// A line straight down of a kind.
+    Mark(usize),
     /// An area in a colour, hatched or not.
     Area(Colour, bool),
     /// The number of a fault window on its shade.
@@ -34,6 +41,27 @@ pub(crate) enum Sample {
 pub(crate) struct Entry {
     pub(crate) sample: Sample,
     pub(crate) name: String,
+}
+
+/// Returns the entries of reference curves.
+pub(crate) fn guides(guides: &[Guide]) -> impl Iterator<Item = Entry> {
+    guides.iter().map(|guide| Entry { sample: Sample::Reference, name: guide.label.clone() })
+}
+
+/// Returns the entries of lines straight down, one for each kind.
+pub(crate) fn marks(marks: &[Mark]) -> impl Iterator<Item = Entry> {
+    let labels = series::labels(marks).into_iter().enumerate();
+    labels.map(|(kind, label)| Entry { sample: Sample::Mark(kind), name: label.to_owned() })
+}
+
+/// Returns the entry that counts what is not told apart, if there is any.
+pub(crate) fn others(count: usize) -> Option<Entry> {
+    let name = match count {
+        0 => return None,
+        1 => "1 other".to_owned(),
+        n => format!("{n} others"),
+    };
+    Some(Entry { sample: Sample::Other, name })
 }
 
 /// Returns the width of a legend of one column in pixels, 0 without entries.
@@ -90,7 +118,17 @@ fn draw(scene: &mut Scene, entry: &Entry, left: f64, top: f64, room: f64) {
         }
         Sample::Reference => {
             let ends = [(left, middle), (left + SAMPLE, middle)];
-            scene.stroke(&ends, 1.2, theme::REFERENCE, theme::REFERENCE_DASH);
+            scene.stroke(&ends, theme::GUIDE_WIDTH, theme::REFERENCE, theme::REFERENCE_DASH);
+        }
+        Sample::Dot(style) => scene.dot((left + SAMPLE / 2.0, middle), *style),
+        Sample::Other => {
+            let ends = [(left, middle), (left + SAMPLE, middle)];
+            scene.stroke(&ends, theme::OTHER_WIDTH, theme::OTHER, &[]);
+        }
+        Sample::Mark(kind) => {
+            let x = left + SAMPLE / 2.0;
+            let ends = [(x, middle - 8.0), (x, middle + 8.0)];
+            scene.stroke(&ends, 1.0, theme::MARK, theme::mark(*kind));
         }
         Sample::Area(colour, hatched) => {
             scene.rect(area, *colour, 1.0);

@@ -1,10 +1,10 @@
-//! Line charts: learning curves, cumulative regret and availability over time.
+//! Line charts: whatever variants did over tasks, over time or over a parameter.
 
 use super::fault;
 use super::legend;
 use super::plot::{self, Plot};
 use super::scene::{Frame, Scene};
-use super::series::{self, Line, Reference, Window};
+use super::series::{self, Guide, Line, Mark, Reference, Window};
 use super::theme;
 use super::{Axis, ChartError, Rendered};
 
@@ -26,10 +26,18 @@ pub struct LineChart {
     pub y_axis: Axis,
     /// The lines in the order of the legend; later lines cover earlier ones.
     pub lines: Vec<Line>,
+    /// Lines in thin grey beneath the others, counted in the legend; what of them lies beyond the others is cut off.
+    pub others: Vec<Line>,
+    /// Whether every point is a dot with an error bar, rather than all of a line a band.
+    pub dots: bool,
     /// The fault windows, shaded and labelled above the plot.
     pub windows: Vec<Window>,
     /// The reference lines, named in the legend.
     pub references: Vec<Reference>,
+    /// The reference curves, named in the legend.
+    pub guides: Vec<Guide>,
+    /// The thin lines straight down, named in the legend.
+    pub marks: Vec<Mark>,
 }
 
 impl LineChart {
@@ -42,8 +50,12 @@ impl LineChart {
             x_axis,
             y_axis,
             lines: Vec::new(),
+            others: Vec::new(),
+            dots: false,
             windows: Vec::new(),
             references: Vec::new(),
+            guides: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -54,17 +66,6 @@ impl LineChart {
     pub fn learning_curve(subtitle: &str, progress: Axis, lines: Vec<Line>) -> Self {
         let points = Axis::new("Mean efficiency", "points").within(0.0, 100.0);
         let mut chart = Self::new("Learning curve", subtitle, progress, points);
-        chart.lines = lines;
-        chart
-    }
-
-    /// Makes a chart of cumulative decision regret in reward units against progress.
-    ///
-    /// `progress` is [`Axis::tasks`] or [`Axis::hours`].
-    #[must_use]
-    pub fn decision_regret(subtitle: &str, progress: Axis, lines: Vec<Line>) -> Self {
-        let regret = Axis::new("Cumulative decision regret", "reward units").from_zero();
-        let mut chart = Self::new("Decision regret", subtitle, progress, regret);
         chart.lines = lines;
         chart
     }
@@ -92,11 +93,34 @@ impl LineChart {
         self.scene()?.render()
     }
 
-    fn scene(&self) -> Result<Scene, ChartError> {
+    fn check(&self) -> Result<(), ChartError> {
         series::check(&self.lines, &self.windows, &self.references)?;
+        series::check(&self.others, &[], &[])?;
+        series::check_marks(&self.marks, &self.guides)?;
+        if self.x_axis.log {
+            let lines = self.lines.iter().chain(&self.others);
+            let across = lines.flat_map(|line| line.points.iter().map(|point| point.x));
+            let guides = self.guides.iter().flat_map(|guide| guide.points.iter().map(|p| p.0));
+            let all = across.chain(guides).chain(self.marks.iter().map(|mark| mark.x));
+            series::check_positive(all, &self.x_axis.label)?;
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Vec<legend::Entry> {
+        let mut entries = plot::entries(self.lines.iter(), &self.references);
+        entries.extend(legend::guides(&self.guides));
+        entries.extend(legend::marks(&self.marks));
+        entries.extend(legend::others(self.others.len()));
+        entries
+    }
+
+    fn scene(&self) -> Result<Scene, ChartError> {
+        self.check()?;
         let mut scene = Scene::new(&self.title);
         let top = scene.heading(&self.title, &self.subtitle);
-        let marks = series::span(self.references.iter().map(|reference| reference.y));
+        let guides = self.guides.iter().flat_map(|guide| guide.points.iter().map(|point| point.1));
+        let marks = series::span(self.references.iter().map(|mark| mark.y).chain(guides));
         let across = series::span_across(self.lines.iter());
         let data = series::span_down(self.lines.iter());
         let empty = data.is_none();
@@ -105,7 +129,7 @@ impl LineChart {
             (data, marks) => data.or(marks),
         };
 
-        let entries = plot::entries(self.lines.iter(), &self.references);
+        let entries = self.entries();
         let legend_height = entries.len() as f64 * legend::ROW;
         let height = PLOT_HEIGHT.max(legend_height);
         let up = self.y_axis.scale(up, (height / 45.0) as usize, true);
@@ -140,8 +164,15 @@ impl LineChart {
         lanes.draw(&mut scene, frame.right, frame.top);
         plot.draw_grid(&mut scene, true);
         plot.draw_base(&mut scene, true);
+        plot.draw_marks(&mut scene, &self.marks);
         plot.draw_references(&mut scene, &self.references);
-        plot.draw_lines(&mut scene, &self.lines, theme::LINE_WIDTH);
+        plot.draw_others(&mut scene, &self.others);
+        if self.dots {
+            plot.draw_dots(&mut scene, &self.lines);
+        } else {
+            plot.draw_lines(&mut scene, &self.lines, theme::LINE_WIDTH);
+        }
+        plot.draw_guides(&mut scene, &self.guides);
         Ok(scene)
     }
 }
@@ -212,7 +243,9 @@ mod tests {
             }
             for lines in [vec![line(6, points), line(1, points)], vec![bare]] {
                 for axis in [Axis::tasks(), Axis::hours()] {
-                    let mut chart = LineChart::decision_regret("", axis, lines.clone());
+                    let regret = Axis::new("Regret", "reward").from_zero();
+                    let mut chart = LineChart::new("", "", axis, regret);
+                    chart.lines.clone_from(&lines);
                     chart.windows = vec![window("fault", 0.0, 0.5)];
                     let scene = chart.scene().unwrap();
                     scene.assert_legible();
@@ -241,7 +274,37 @@ mod tests {
     }
 
     #[test]
+    fn everything_in_a_chart_is_named_in_its_legend_and_legible() {
+        let mut chart = busy();
+        chart.x_axis = Axis::tasks().logarithmic();
+        for line in &mut chart.lines {
+            line.points.retain(|point| point.x > 0.0);
+        }
+        chart.others = vec![line(40, &[(1.0, 1.0), (70.0, 900.0)]); 13];
+        chart
+            .guides
+            .push(Guide { label: "bound".to_owned(), points: vec![(1.0, 90.0), (70.0, 95.0)] });
+        let mark = |x, label: &str| Mark { x, label: label.to_owned() };
+        chart.marks = vec![mark(30.0, "change"), mark(60.0, "change"), mark(31.0, "other")];
+        for dots in [false, true] {
+            chart.dots = dots;
+            let scene = chart.scene().unwrap();
+            scene.assert_legible();
+            assert!(vector_is_finite(&scene));
+            for name in ["13 others", "bound", "change", "other"] {
+                let named = scene.text_boxes().iter().filter(|(text, _)| text == name).count();
+                assert_eq!(named, 1, "{name}");
+            }
+        }
+        // What is beyond the lines does not stretch the axis.
+        assert!(!chart.scene().unwrap().text_boxes().iter().any(|(text, _)| text == "900"));
+    }
+
+    #[test]
     fn bad_data_is_refused() {
+        let mut chart = busy();
+        chart.x_axis = Axis::tasks().logarithmic();
+        assert!(matches!(chart.render(), Err(ChartError::Number(_))), "0 tasks");
         let chart = LineChart::learning_curve("", Axis::tasks(), vec![line(0, &[(0.0, f64::NAN)])]);
         assert!(matches!(chart.render(), Err(ChartError::Number(_))));
         let mut chart = busy();

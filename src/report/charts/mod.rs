@@ -2,15 +2,17 @@
 //!
 //! | chart | made with |
 //! | --- | --- |
-//! | learning curve: efficiency against progress | [`LineChart::learning_curve`] |
-//! | cumulative decision regret against progress | [`LineChart::decision_regret`] |
-//! | availability over time, fault windows shaded | [`LineChart::availability`] |
-//! | token use against quota, one panel per model | [`SmallMultiples::quota_use`] |
-//! | model share, one stacked bar per variant | [`BarChart::model_share`] |
+//! | lines over tasks, time or a parameter, with bands or error bars | [`LineChart`] |
+//! | lines in panels of the same axes, one panel per model | [`SmallMultiples`] |
+//! | shares as one stacked bar per variant | [`BarChart`] |
+//! | shares over time as stacked areas, one panel per level | [`AreaChart`] |
+//! | two measures against each other, one dot per variant | [`ScatterChart`] |
+//! | mean ranks over scenarios with groups not told apart | [`RankChart`] |
 //!
 //! A chart is plain data with public fields; its `render` returns both pictures in memory.
 //! Charts without data say "No data"; data that cannot be drawn is a [`ChartError`].
 
+mod area;
 mod axis;
 mod fault;
 mod geometry;
@@ -20,7 +22,9 @@ mod number;
 mod output;
 mod panel;
 mod plot;
+mod ranks;
 mod raster;
+mod scatter;
 mod scene;
 mod series;
 mod share;
@@ -34,10 +38,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+pub use area::{AreaChart, AreaPanel, Slice};
 pub use axis::Axis;
 pub use line::LineChart;
 pub use panel::{Panel, SmallMultiples};
-pub use series::{Line, Point, Reference, Window};
+pub use ranks::RankChart;
+pub use scatter::{Dot, ScatterChart};
+pub use series::{Guide, Line, Mark, Point, Reference, Window};
 pub use share::{Bar, BarChart, Model};
 
 /// A chart as two pictures of the same size and content.

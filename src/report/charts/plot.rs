@@ -4,8 +4,8 @@ use super::axis::Scale;
 use super::geometry;
 use super::legend::{Entry, Sample};
 use super::scene::{Anchor, Frame, Scene, Spot};
-use super::series::{Line, Reference};
-use super::theme;
+use super::series::{self, Guide, Line, Mark, Point, Reference};
+use super::theme::{self, LineStyle};
 use super::typeface;
 
 /// The room that the tick labels below a plot take, in pixels.
@@ -23,7 +23,7 @@ pub(crate) struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    fn spot(&self, x: f64, y: f64) -> Spot {
+    pub(crate) fn spot(&self, x: f64, y: f64) -> Spot {
         (self.x(x), self.y(y))
     }
 
@@ -33,6 +33,16 @@ impl Plot<'_> {
 
     fn y(&self, value: f64) -> f64 {
         self.frame.bottom - self.up.part(value) * self.frame.height()
+    }
+
+    /// Draws ticks and labels of the vertical axis without a grid, which areas would cover.
+    pub(crate) fn draw_scale_up(&self, scene: &mut Scene) {
+        for (value, label) in &self.up.ticks {
+            let y = self.y(*value).round();
+            scene.rule((self.frame.left - 5.0, y), (self.frame.left, y), theme::AXIS);
+            let spot = (self.frame.left - 8.0, y + 4.0);
+            scene.text(spot, label, theme::SMALL_SIZE, theme::SOFT_INK, Anchor::End);
+        }
     }
 
     /// Draws the grid lines across and the labels of the vertical axis, if wanted.
@@ -69,7 +79,55 @@ impl Plot<'_> {
             let y = self.y(reference.y);
             let line = [(self.frame.left, y), (self.frame.right, y)];
             for part in geometry::clip_line(&line, self.frame) {
-                scene.stroke(&part, 1.2, theme::REFERENCE, theme::REFERENCE_DASH);
+                scene.stroke(&part, theme::GUIDE_WIDTH, theme::REFERENCE, theme::REFERENCE_DASH);
+            }
+        }
+    }
+
+    /// Draws dashed curves.
+    pub(crate) fn draw_guides(&self, scene: &mut Scene, guides: &[Guide]) {
+        for guide in guides {
+            let spots: Vec<Spot> = guide.points.iter().map(|(x, y)| self.spot(*x, *y)).collect();
+            for part in geometry::clip_line(&geometry::thin_line(&spots), self.frame) {
+                scene.stroke(&part, theme::GUIDE_WIDTH, theme::REFERENCE, theme::REFERENCE_DASH);
+            }
+        }
+    }
+
+    /// Draws thin lines straight down.
+    pub(crate) fn draw_marks(&self, scene: &mut Scene, marks: &[Mark]) {
+        let labels = series::labels(marks);
+        for mark in marks {
+            let nth = labels.iter().position(|label| *label == mark.label).unwrap_or_default();
+            let x = self.x(mark.x);
+            if (self.frame.left..=self.frame.right).contains(&x) {
+                let line = [(x, self.frame.top), (x, self.frame.bottom)];
+                scene.stroke(&line, 1.0, theme::MARK, theme::mark(nth));
+            }
+        }
+    }
+
+    /// Draws lines that only show where others lie.
+    pub(crate) fn draw_others(&self, scene: &mut Scene, lines: &[Line]) {
+        for line in lines {
+            let spots: Vec<Spot> =
+                line.points.iter().map(|point| self.spot(point.x, point.y)).collect();
+            for part in geometry::clip_line(&geometry::thin_line(&spots), self.frame) {
+                scene.stroke(&part, theme::OTHER_WIDTH, theme::OTHER, &[]);
+            }
+        }
+    }
+
+    /// Draws lines through dots with error bars.
+    pub(crate) fn draw_dots(&self, scene: &mut Scene, lines: &[Line]) {
+        for line in lines {
+            let spots: Vec<Spot> =
+                line.points.iter().map(|point| self.spot(point.x, point.y)).collect();
+            for part in geometry::clip_line(&spots, self.frame) {
+                scene.styled(&part, 1.2, theme::variant(line.colour));
+            }
+            for point in &line.points {
+                self.draw_dot(scene, theme::variant(line.colour), *point);
             }
         }
     }
@@ -77,7 +135,11 @@ impl Plot<'_> {
     /// Draws all bands and then all lines, so that no band veils a line.
     pub(crate) fn draw_lines(&self, scene: &mut Scene, lines: &[Line], width: f64) {
         // Many bands upon each other would turn grey.
-        let alpha = if lines.len() > 6 { 0.10 } else { 0.16 };
+        let alpha = match lines.len() {
+            0..=6 => 0.16,
+            7..=9 => 0.10,
+            _ => 0.07,
+        };
         for line in lines {
             self.draw_band(scene, line, alpha);
         }
@@ -85,7 +147,7 @@ impl Plot<'_> {
             let style = theme::variant(line.colour);
             match line.points.as_slice() {
                 [] => {}
-                [point] => self.draw_point(scene, line, point.x, point.y),
+                [point] => self.draw_dot(scene, style, *point),
                 points => {
                     let spots: Vec<Spot> =
                         points.iter().map(|point| self.spot(point.x, point.y)).collect();
@@ -116,13 +178,11 @@ impl Plot<'_> {
         }
     }
 
-    /// Draws the only point of a line as a dot with an error bar.
-    fn draw_point(&self, scene: &mut Scene, line: &Line, x: f64, y: f64) {
-        let style = theme::variant(line.colour);
-        let (x, y) = self.spot(x, y);
-        let bounds = line.points.first().map(|point| (point.low, point.high));
-        if let Some((low, high)) = bounds.filter(|(low, high)| low < high) {
-            let (top, bottom) = (self.y(high), self.y(low));
+    /// Draws a point as a dot with an error bar.
+    pub(crate) fn draw_dot(&self, scene: &mut Scene, style: LineStyle, point: Point) {
+        let (x, y) = self.spot(point.x, point.y);
+        if point.low < point.high {
+            let (top, bottom) = (self.y(point.high), self.y(point.low));
             for bar in [
                 [(x, top), (x, bottom)],
                 [(x - 5.0, top), (x + 5.0, top)],
@@ -136,10 +196,7 @@ impl Plot<'_> {
         let inside = (self.frame.left..=self.frame.right).contains(&x)
             && (self.frame.top..=self.frame.bottom).contains(&y);
         if inside {
-            if let Some(edge) = style.edge {
-                scene.disc((x, y), 5.1, edge);
-            }
-            scene.disc((x, y), 4.5, style.colour);
+            scene.dot((x, y), style);
         }
     }
 }

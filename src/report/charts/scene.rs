@@ -130,6 +130,17 @@ impl Scene {
         self.shapes.push(Shape::Disc { centre, radius, colour });
     }
 
+    /// Adds the dot of a variant.
+    pub(crate) fn dot(&mut self, centre: Spot, style: LineStyle) {
+        if let Some(edge) = style.edge {
+            self.disc(centre, 5.1, edge);
+        }
+        self.disc(centre, 4.5, style.colour);
+        if style.hole > 0.0 {
+            self.disc(centre, style.hole, theme::PAPER);
+        }
+    }
+
     /// Adds a line of text unless it is empty.
     pub(crate) fn text(
         &mut self,

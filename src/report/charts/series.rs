@@ -57,6 +57,61 @@ pub struct Reference {
     pub label: String,
 }
 
+/// A dashed curve in the grey of reference lines, named in the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guide {
+    /// What the curve stands for.
+    pub label: String,
+    /// Its points from left to right, in the units of both axes.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A thin line straight down the plot, named once in the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// The place, in the unit of the horizontal axis.
+    pub x: f64,
+    /// What happened there, or what stands there.
+    pub label: String,
+}
+
+/// Returns the labels of marks, each once, in order.
+pub(crate) fn labels(marks: &[Mark]) -> Vec<&str> {
+    let mut labels: Vec<&str> = Vec::new();
+    for mark in marks {
+        if !labels.contains(&mark.label.as_str()) {
+            labels.push(&mark.label);
+        }
+    }
+    labels
+}
+
+/// Returns an error for the first number of marks and guides that cannot be drawn.
+pub(crate) fn check_marks(marks: &[Mark], guides: &[Guide]) -> Result<(), ChartError> {
+    for mark in marks {
+        check_number(mark.x, || format!("the mark '{}'", mark.label))?;
+    }
+    for guide in guides {
+        for number in guide.points.iter().flat_map(|point| [point.0, point.1]) {
+            check_number(number, || format!("a point of the curve '{}'", guide.label))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns an error unless all places are above zero, as an axis of factors needs them.
+pub(crate) fn check_positive(
+    places: impl Iterator<Item = f64>,
+    label: &str,
+) -> Result<(), ChartError> {
+    for place in places {
+        if place <= 0.0 {
+            return Err(ChartError::Number(format!("{place} on the axis of factors '{label}'")));
+        }
+    }
+    Ok(())
+}
+
 /// Returns an error for the first number that cannot be drawn.
 pub(crate) fn check(
     lines: &[Line],

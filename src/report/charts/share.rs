@@ -26,6 +26,11 @@ pub struct Model {
     pub colour: usize,
 }
 
+impl Model {
+    /// The colour index of what is left together; no model has it.
+    pub const REST: usize = usize::MAX;
+}
+
 /// The bar of one variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {

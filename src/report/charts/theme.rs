@@ -37,6 +37,15 @@ pub(crate) const FAULT_BAR: Colour = (205, 206, 214);
 /// The background of every chart.
 pub(crate) const PAPER: Colour = (255, 255, 255);
 
+/// The colour of lines straight down.
+pub(crate) const MARK: Colour = (110, 110, 110);
+/// The colour of lines that are not told apart.
+pub(crate) const OTHER: Colour = (186, 186, 186);
+/// The width of lines that are not told apart, in pixels.
+pub(crate) const OTHER_WIDTH: f64 = 1.0;
+/// The width of reference lines and curves in pixels.
+pub(crate) const GUIDE_WIDTH: f64 = 1.2;
+
 /// The dash pattern of reference lines: pixels drawn, pixels left out.
 pub(crate) const REFERENCE_DASH: &[f64] = &[5.0, 4.0];
 
@@ -52,6 +61,9 @@ const VARIANTS: [(Colour, Option<Colour>); 8] = [
     ((240, 228, 66), Some((122, 112, 0))),
     ((0, 0, 0), None),
 ];
+
+/// The holes in dots, one for each round through the colours.
+const HOLES: [f64; 4] = [0.0, 3.2, 1.6, 2.4];
 
 /// The dash patterns, one for each round through the colours.
 const DASHES: [&[f64]; 4] = [&[], &[7.0, 3.5], &[2.0, 2.5], &[10.0, 3.0, 2.0, 3.0]];
@@ -88,6 +100,8 @@ pub(crate) struct LineStyle {
     pub(crate) edge: Option<Colour>,
     /// Pixels drawn and left out in turn; empty for a solid line.
     pub(crate) dash: &'static [f64],
+    /// The radius of the hole in a dot in pixels; 0 for none.
+    pub(crate) hole: f64,
 }
 
 /// Returns the style of a variant: 8 colours, and a new dash pattern after every 8 variants.
@@ -95,8 +109,13 @@ pub(crate) struct LineStyle {
 /// The styles repeat after 32 variants.
 pub(crate) fn variant(index: usize) -> LineStyle {
     let (colour, edge) = VARIANTS[index % VARIANTS.len()];
-    let dash = DASHES[(index / VARIANTS.len()) % DASHES.len()];
-    LineStyle { colour, edge, dash }
+    let round = (index / VARIANTS.len()) % DASHES.len();
+    LineStyle { colour, edge, dash: DASHES[round], hole: HOLES[round] }
+}
+
+/// Returns the dash pattern of the lines straight down of a kind.
+pub(crate) fn mark(kind: usize) -> &'static [f64] {
+    [&[1.5, 3.0][..], &[], &[7.0, 3.0]][kind % 3]
 }
 
 /// Returns the colour of a model, and whether it is hatched (from the 17th model on).

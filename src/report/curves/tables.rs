@@ -1,0 +1,194 @@
+//! What charts are drawn from: points of curves, checkpoints, models and faults, block by block.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::report::frame::{Frame, Row, RunKey};
+use crate::results::ResultsError;
+use crate::results::column::Table;
+use crate::results::manifest::Manifest;
+use crate::results::parquet::Rows;
+use crate::results::schema::{Checkpoints, Curves, Faults, ModelCurves, Tuning};
+use crate::units::Level;
+
+/// One point of a run's curves, all levels together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CurvePoint {
+    pub(super) tasks: f64,
+    pub(super) in_time: f64,
+    pub(super) efficiency: Option<f64>,
+    /// From the first point to this one, as is all that follows but the last.
+    pub(super) reward: f64,
+    pub(super) regret: Option<f64>,
+    pub(super) cost_usd: f64,
+    pub(super) best_model_share: Option<f64>,
+}
+
+/// A checkpoint of a run: tasks that had ended, and their decision regret.
+pub(super) type RegretAt = (u64, Option<f64>);
+
+/// What models did at one point of the curves, over all seeds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ModelPoint {
+    /// Share of its quota used, by seed.
+    pub(super) used_share: Vec<Option<f64>>,
+    pub(super) calls: f64,
+    /// Steps answered, by level.
+    pub(super) served: [f64; 4],
+}
+
+/// A fault of a study of one seed, which has met all of them at known times.
+pub(super) struct Met {
+    pub(super) block: String,
+    pub(super) model: String,
+    pub(super) name: String,
+    pub(super) from_s: f64,
+    pub(super) to_s: Option<f64>,
+}
+
+/// One run of a parameter study on a seed for selection.
+pub(super) struct Tried {
+    pub(super) block: String,
+    pub(super) variant: String,
+    pub(super) parameter: String,
+    pub(super) value: f64,
+    pub(super) is_default: bool,
+    pub(super) is_chosen: bool,
+    pub(super) reward: f64,
+    pub(super) regret: Option<f64>,
+}
+
+/// All tables that charts need.
+pub(super) struct Tables {
+    curves: Frame,
+    checkpoints: Frame,
+    /// Key: block, variant, model, point.
+    pub(super) models: BTreeMap<(String, String, String, u64), ModelPoint>,
+    pub(super) met: Vec<Met>,
+    pub(super) tried: Vec<Tried>,
+}
+
+impl Tables {
+    pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Self, ResultsError> {
+        Ok(Self {
+            curves: Frame::whole::<Curves<'_>>(folder)?,
+            checkpoints: Frame::whole::<Checkpoints<'_>>(folder)?,
+            models: models(folder)?,
+            met: met(folder, manifest)?,
+            tried: tried(folder)?,
+        })
+    }
+
+    /// Both ends of each point of a block, in seconds or tasks, and whether it is seconds.
+    pub(super) fn edges(&self, manifest: &Manifest, block: &str) -> (Vec<(f64, f64)>, bool) {
+        let runs = manifest.variants.iter().flat_map(|v| RunKey::of_seeds(manifest, block, v));
+        let rows = runs.map(|run| self.all_levels(&run).collect::<Vec<_>>());
+        let rows = rows.max_by_key(Vec::len).unwrap_or_default();
+        let end = |row: &Row<'_>, of_time: &str, of_tasks: &str| {
+            row.number(of_time).or(row.number(of_tasks)).unwrap_or_default()
+        };
+        let edges = rows
+            .iter()
+            .map(|row| (end(row, "from_s", "from_task"), end(row, "to_s", "to_task")))
+            .collect();
+        (edges, rows.iter().any(|row| row.number("from_s").is_some()))
+    }
+
+    fn all_levels(&self, run: &RunKey) -> impl Iterator<Item = Row<'_>> {
+        self.curves.rows(run).filter(|row| row.text("level") == "all")
+    }
+
+    /// The points of a run, in order.
+    pub(super) fn curve(&self, run: &RunKey) -> Vec<CurvePoint> {
+        let point = |row: Row<'_>| CurvePoint {
+            tasks: row.value("tasks"),
+            in_time: row.value("in_time"),
+            efficiency: row.number("efficiency"),
+            reward: row.value("cumulative_reward"),
+            regret: row.number("cumulative_decision_regret"),
+            cost_usd: row.value("cumulative_cost_usd"),
+            best_model_share: row.number("best_model_share"),
+        };
+        self.all_levels(run).map(point).collect()
+    }
+
+    /// The checkpoints of a run, in order.
+    pub(super) fn checkpoints(&self, run: &RunKey) -> Vec<RegretAt> {
+        let point =
+            |row: Row<'_>| (row.value("tasks") as u64, row.number("cumulative_decision_regret"));
+        self.checkpoints.rows(run).map(point).collect()
+    }
+}
+
+fn models(
+    folder: &Path,
+) -> Result<BTreeMap<(String, String, String, u64), ModelPoint>, ResultsError> {
+    let rows = Rows::read(folder, &ModelCurves::DOC)?;
+    let (block, variant) = (rows.texts("block")?, rows.texts("variant")?);
+    let (model, bin) = (rows.texts("model")?, rows.numbers("bin")?);
+    let used = rows.numbers("quota_used_tokens")?;
+    let limit = rows.numbers("quota_limit_tokens")?;
+    let calls = rows.numbers("calls")?;
+    let mut served = Vec::new();
+    for level in Level::ALL {
+        served.push(rows.numbers(&format!("served_{}", level.name().to_lowercase()))?);
+    }
+    let mut points: BTreeMap<_, ModelPoint> = BTreeMap::new();
+    for at in 0..block.len() {
+        let bin = bin[at].unwrap_or(0.0) as u64;
+        let key = (block[at].clone(), variant[at].clone(), model[at].clone(), bin);
+        let entry = points.entry(key).or_default();
+        entry.used_share.push(match (used[at], limit[at]) {
+            (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
+            _ => None,
+        });
+        entry.calls += calls[at].unwrap_or(0.0);
+        for (sum, served) in entry.served.iter_mut().zip(&served) {
+            *sum += served[at].unwrap_or(0.0);
+        }
+    }
+    Ok(points)
+}
+
+/// All faults of a study of one seed; none of one of more seeds.
+fn met(folder: &Path, manifest: &Manifest) -> Result<Vec<Met>, ResultsError> {
+    if manifest.seeds.len() != 1 {
+        return Ok(Vec::new());
+    }
+    let rows = Rows::read(folder, &Faults::DOC)?;
+    let (blocks, models) = (rows.texts("block")?, rows.texts("model")?);
+    let (from, to) = (rows.numbers("from_s")?, rows.numbers("to_s")?);
+    let texts = rows.texts("fault")?.into_iter().zip(blocks.into_iter().zip(models));
+    let all = texts.zip(from.into_iter().zip(to)).map(|((name, (block, model)), (from, to))| {
+        let from_s = from.unwrap_or(0.0);
+        Met { block, model, name, from_s, to_s: to }
+    });
+    Ok(all.collect())
+}
+
+/// The runs of parameter studies on which values were chosen.
+fn tried(folder: &Path) -> Result<Vec<Tried>, ResultsError> {
+    let rows = Rows::read(folder, &Tuning::DOC)?;
+    let [block, variant, parameter, stage] = [
+        rows.texts("block")?,
+        rows.texts("variant")?,
+        rows.texts("parameter")?,
+        rows.texts("stage")?,
+    ];
+    let (is_default, is_chosen) = (rows.numbers("is_default")?, rows.numbers("chosen")?);
+    let (value, reward) = (rows.numbers("value")?, rows.numbers("reward")?);
+    let regret = rows.numbers("cumulative_regret")?;
+    let of_selection = (0..block.len()).filter(|at| stage[*at] == "selection");
+    Ok(of_selection
+        .map(|at| Tried {
+            block: block[at].clone(),
+            variant: variant[at].clone(),
+            parameter: parameter[at].clone(),
+            value: value[at].unwrap_or_default(),
+            is_default: is_default[at] == Some(1.0),
+            is_chosen: is_chosen[at] == Some(1.0),
+            reward: reward[at].unwrap_or_default(),
+            regret: regret[at],
+        })
+        .collect())
+}
