@@ -10,8 +10,20 @@ use program::{Desk, OUTAGE, assert_same, files, said};
 use reflexarc::results::manifest::{MANIFEST, Manifest};
 use reflexarc::results::schema::TABLES;
 
-const CHARTS: [&str; 6] =
-    ["availability", "beliefs", "decision-regret", "learning-curve", "model-share", "token-use"];
+/// Of a study of one variant.
+const CHARTS: [&str; 8] = [
+    "availability",
+    "beliefs",
+    "learning-curve",
+    "model-share",
+    "model-share-stage4",
+    "regret",
+    "regret-log",
+    "token-use",
+];
+/// Of two variants on one seed besides.
+const COMPARISON: [&str; 5] =
+    ["best-model-share", "cost", "paired-difference", "quality-cost", "rolling-regret"];
 
 /// A file of the repository.
 fn shipped(name: &str) -> String {
@@ -563,9 +575,10 @@ fn the_name_of_a_block_is_in_the_names_of_its_charts() {
         &format!("{OUTAGE}\n[[blocks]]\nname = \"calm\"\n\n[[blocks]]\nname = \"wild one\"\n"),
     );
     desk.done(&["run", "two.toml", "--quiet", "--seeds", "1", "--out", "o"]);
-    let mut wanted = BTreeSet::new();
+    let mut wanted: BTreeSet<String> =
+        ["performance-profile.png", "performance-profile.svg"].map(str::to_owned).into();
     for block in ["calm", "wild-one"] {
-        for chart in CHARTS {
+        for chart in CHARTS.into_iter().chain(COMPARISON) {
             wanted.extend(["svg", "png"].map(|kind| format!("{block}-{chart}.{kind}")));
         }
     }

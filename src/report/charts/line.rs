@@ -7,9 +7,12 @@ use super::scene::{Frame, Scene};
 use super::series::{self, Guide, Line, Mark, Reference, Window};
 use super::theme;
 use super::{Axis, ChartError, Rendered};
+use crate::math;
 
 /// The height of the plot in pixels, unless the legend is higher.
 const PLOT_HEIGHT: f64 = 340.0;
+/// The part of the width that is left free beside the outermost dots.
+const MARGIN: f64 = 0.03;
 /// The space between plot and legend in pixels.
 const LEGEND_GAP: f64 = 24.0;
 
@@ -34,7 +37,7 @@ pub struct LineChart {
     pub windows: Vec<Window>,
     /// The reference lines, named in the legend.
     pub references: Vec<Reference>,
-    /// The reference curves, named in the legend.
+    /// The reference curves, named in the legend; what of them lies beyond the lines is cut off.
     pub guides: Vec<Guide>,
     /// The thin lines straight down, named in the legend.
     pub marks: Vec<Mark>,
@@ -107,6 +110,18 @@ impl LineChart {
         Ok(())
     }
 
+    /// The ends of the horizontal axis: error bars reach a little beyond their dots.
+    fn with_margin(&self, (from, to): (f64, f64)) -> (f64, f64) {
+        match (self.dots && from < to, self.x_axis.log) {
+            (false, _) => (from, to),
+            (true, false) => (from - MARGIN * (to - from), to + MARGIN * (to - from)),
+            (true, true) => {
+                let factor = math::powf(to / from, MARGIN);
+                (from / factor, to * factor)
+            }
+        }
+    }
+
     fn entries(&self) -> Vec<legend::Entry> {
         let mut entries = plot::entries(self.lines.iter(), &self.references);
         entries.extend(legend::guides(&self.guides));
@@ -119,9 +134,8 @@ impl LineChart {
         self.check()?;
         let mut scene = Scene::new(&self.title);
         let top = scene.heading(&self.title, &self.subtitle);
-        let guides = self.guides.iter().flat_map(|guide| guide.points.iter().map(|point| point.1));
-        let marks = series::span(self.references.iter().map(|mark| mark.y).chain(guides));
-        let across = series::span_across(self.lines.iter());
+        let marks = series::span(self.references.iter().map(|reference| reference.y));
+        let across = series::span_across(self.lines.iter()).map(|span| self.with_margin(span));
         let data = series::span_down(self.lines.iter());
         let empty = data.is_none();
         let up = match (data, marks) {

@@ -12,6 +12,8 @@ const PITCH: f64 = 21.0;
 const BAR_PITCH: f64 = 9.0;
 /// The widest name in pixels; longer names are shortened.
 const WIDEST: f64 = 190.0;
+/// The least distance between two numbers of the axis in pixels.
+const TICK_ROOM: f64 = 22.0;
 /// The room of a mean rank beside a name in pixels.
 const NUMBER_ROOM: f64 = 44.0;
 
@@ -120,9 +122,13 @@ impl RankChart {
 
 fn draw_axis(scene: &mut Scene, n: usize, y: f64, x: &impl Fn(f64) -> f64) {
     scene.rule((x(1.0), y), (x(n as f64), y + 1.0), theme::AXIS);
+    let every = (TICK_ROOM / (x(2.0) - x(1.0))).ceil() as usize;
     for rank in 1..=n {
         let at = x(rank as f64);
         scene.rule((at, y - 5.0), (at + 1.0, y), theme::AXIS);
+        if !(rank - 1).is_multiple_of(every) {
+            continue;
+        }
         let spot = (at, y - 9.0);
         scene.text(spot, &rank.to_string(), theme::SMALL_SIZE, theme::SOFT_INK, Anchor::Middle);
     }

@@ -7,7 +7,7 @@ use crate::analysis::ranks::{
     SAFE_FROM, compare_pairs, critical_difference, friedman, groups_by_pairs, groups_by_rank,
 };
 use crate::report::charts::{Axis, Line, LineChart, Point, RankChart};
-use crate::report::curves::view::{View, first_measure};
+use crate::report::curves::view::{View, colours, first_measure, put, told_apart};
 
 /// Blocks and variants from which ranks are drawn.
 const FEWEST: usize = 3;
@@ -57,7 +57,7 @@ pub(super) fn profile(views: &[View<'_>]) -> Option<LineChart> {
         colour: *v,
         points: steps_down(&scores[*v], lowest),
     };
-    first.keep_apart(&mut chart, "", order.iter().map(line).collect());
+    put(&mut chart, order.iter().map(line).collect(), &told_apart(first.baseline, &order));
     let reference = match random {
         Some(v) => format!("`{}`", manifest.variants[v]),
         None => "the worst variant".to_owned(),
@@ -67,7 +67,7 @@ pub(super) fn profile(views: &[View<'_>]) -> Option<LineChart> {
     chart.subtitle = format!(
         "{}: {blocks} blocks of {runs}; score = 1 - regret / mean regret of {reference} in the same block (1 = no regret){}",
         manifest.scenario,
-        first.colours()
+        colours(order.len(), "mean score")
     );
     Some(chart)
 }
@@ -106,7 +106,7 @@ pub(super) fn ranks(views: &[View<'_>]) -> Option<RankChart> {
     let found = friedman(&scores, measure.better)?;
     let alpha = 0.05;
     let difference = critical_difference(k, n, alpha);
-    let (groups, told_apart) = match difference {
+    let (groups, meaning) = match difference {
         Some(difference) => (
             groups_by_rank(&found.mean_ranks, difference),
             "bars join ranks closer than the critical difference (Nemenyi, 5 %)".to_owned(),
@@ -126,7 +126,7 @@ pub(super) fn ranks(views: &[View<'_>]) -> Option<RankChart> {
     Some(RankChart {
         title: format!("Mean ranks by {}", measure.name),
         subtitle: format!(
-            "{}: the {n} blocks are the scenarios, each the mean over {} seeds; 1 = best; {told_apart}",
+            "{}: the {n} blocks are the scenarios, each the mean over {} seeds; 1 = best; {meaning}",
             manifest.scenario,
             manifest.seeds.len()
         ),

@@ -30,15 +30,13 @@ impl View<'_> {
         variants.map(|v| self.line(v, &places, &self.each(v, &of), around)).collect()
     }
 
-    /// Mean efficiency against progress; in bandit mode mean reward.
+    /// Mean efficiency against progress; in bandit mode, where a few rounds say little, mean reward so far.
     pub(super) fn learning_curve(&self) -> LineChart {
         let around = Around::WholeCurve;
         let mut chart = LineChart::learning_curve("", self.progress(), Vec::new());
         let lines = if self.is_bandit() {
-            chart.y_axis = Axis::new("Mean reward of a round", "");
-            self.lines(false, around, |curve, at| {
-                over_tasks(curve, at, 1, |point| Some(point.reward))
-            })
+            chart.y_axis = Axis::new("Mean reward of a round so far", "");
+            self.lines(true, around, |curve, at| over_tasks(curve, at, at + 1, |p| Some(p.reward)))
         } else {
             self.lines(false, around, |curve, at| curve[at].efficiency)
         };
@@ -95,7 +93,7 @@ impl View<'_> {
             let at = |k: usize| math::powf(last, k as f64 / (GUIDE_POINTS - 1) as f64);
             let points = (0..GUIDE_POINTS).map(at).map(|t| (t, constant * math::ln(t))).collect();
             let label = format!("Lai-Robbins, {constant:.3} ln t");
-            chart.subtitle += "; the Lai-Robbins line is for t to infinity";
+            chart.subtitle += "; the Lai-Robbins slope is the least as t grows";
             chart.guides.push(Guide { label, points });
         }
         chart

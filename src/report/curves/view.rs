@@ -184,10 +184,7 @@ impl<'a> View<'a> {
 
     /// Variants that have a colour: all, or of too many the baseline and the best.
     pub(super) fn told_apart(&self) -> Vec<usize> {
-        if self.ranking.len() <= MOST_COLOURS {
-            return (0..self.ranking.len()).collect();
-        }
-        std::iter::once(self.baseline).chain(self.challengers()).take(MOST_COLOURS).collect()
+        told_apart(self.baseline, &self.ranking)
     }
 
     /// All variants but the baseline, the best first.
@@ -231,20 +228,13 @@ impl<'a> View<'a> {
 
     /// Puts lines into a chart in their order, those beyond the variants told apart in grey.
     pub(super) fn keep_apart(&self, chart: &mut LineChart, what: &str, lines: Vec<Line>) {
-        let told_apart = self.told_apart();
-        (chart.lines, chart.others) =
-            lines.into_iter().partition(|line| told_apart.contains(&line.colour));
+        put(chart, lines, &self.told_apart());
         chart.subtitle = self.subtitle(what) + &self.colours();
     }
 
     /// Which variants have a colour, where not all have.
     pub(super) fn colours(&self) -> String {
-        let (n, all) = (self.told_apart().len(), self.ranking.len());
-        if n == all {
-            return String::new();
-        }
-        let best = first_measure(self.manifest).name;
-        format!("; in colour the baseline and the {} best of {all} variants by {best}", n - 1)
+        colours(self.ranking.len(), first_measure(self.manifest).name)
     }
 
     /// The mean over seeds at each place, of the places that any seed has.
@@ -258,6 +248,32 @@ impl<'a> View<'a> {
         let name = self.manifest.variants[variant].clone();
         Line { name, colour: variant, points: mean_curve(places, by_seed, around) }
     }
+}
+
+/// Of a ranking of all variants those that have a colour.
+pub(super) fn told_apart(baseline: usize, ranking: &[usize]) -> Vec<usize> {
+    if ranking.len() <= MOST_COLOURS {
+        return (0..ranking.len()).collect();
+    }
+    let best = ranking.iter().copied().filter(|variant| *variant != baseline);
+    std::iter::once(baseline).chain(best).take(MOST_COLOURS).collect()
+}
+
+/// Which of `n` variants have a colour, the best being so `by` something; empty where all have.
+pub(super) fn colours(n: usize, by: &str) -> String {
+    match n > MOST_COLOURS {
+        true => format!(
+            "; in colour the baseline and the {} best of {n} variants by {by}",
+            MOST_COLOURS - 1
+        ),
+        false => String::new(),
+    }
+}
+
+/// Puts lines into a chart in their order, those of variants that have no colour in grey.
+pub(super) fn put(chart: &mut LineChart, lines: Vec<Line>, told_apart: &[usize]) {
+    (chart.lines, chart.others) =
+        lines.into_iter().partition(|line| told_apart.contains(&line.colour));
 }
 
 /// The mean over seeds at each place, with its band.
