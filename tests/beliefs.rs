@@ -13,7 +13,7 @@ use reflexarc::analysis::run::Bins;
 use reflexarc::domain::{AttemptRecord, ChosenBy, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::learners::stage4::{executor_rule, router_rule};
-use reflexarc::learners::{BeliefScale, CARDS};
+use reflexarc::learners::{BeliefScale, CARDS, Reads};
 use reflexarc::reward::STAGE4_WEIGHTS;
 use reflexarc::units::{Level, SimTime};
 
@@ -227,9 +227,15 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
         // So that they never start again.
         ("glr_klucb = { delta = 1e-300 }", 0.0, Weight::Same),
         ("m_ucb = { threshold = 1000, gamma = 0.1 }", 0.0, Weight::Same),
+        ("budgeted_thompson = {}", 1.0, Weight::Same),
+        ("fractional_kube = {}", 0.0, Weight::Same),
+        ("primal_dual_bwk = {}", 0.0, Weight::Same),
+        ("track_and_stop = {}", 0.0, Weight::Same),
     ];
-    // Whatever is added to the list of learners must be looked at here.
-    let all = CARDS.iter().filter(|(_, card)| card.belief == BeliefScale::Reward);
+    // Whatever is added to the list of learners must be looked at here, or among those that read features.
+    let all = CARDS
+        .iter()
+        .filter(|(_, card)| card.belief == BeliefScale::Reward && card.reads == Reads::Nothing);
     assert_eq!(all.count(), means.len());
     for (learner, prior, weight) in means {
         for scope in ["level", "task_type", "all"] {
@@ -280,6 +286,120 @@ fn learners_of_means_believe_the_mean_reward_of_their_scope() {
                 }
             };
             assert_replayed(&what, &run, before, step, 1e-12);
+        }
+    }
+}
+
+/// A ridge regression by its normal equations; lambda is 1.
+#[derive(Clone)]
+struct Regression {
+    rows: Vec<Vec<f64>>,
+}
+
+impl Regression {
+    fn new(d: usize) -> Self {
+        let unit = |i| (0..=d).map(|j| f64::from(u8::from(i == j && j < d))).collect();
+        Self { rows: (0..d).map(unit).collect() }
+    }
+
+    fn add(&mut self, x: &[f64], reward: f64) {
+        for (row, x_i) in self.rows.iter_mut().zip(x) {
+            row.iter_mut().zip(x.iter().chain([&reward])).for_each(|(a, x_j)| *a += x_i * x_j);
+        }
+    }
+
+    /// The coefficients, by elimination.
+    fn coefficients(&self) -> Vec<f64> {
+        let mut rows = self.rows.clone();
+        let d = rows.len();
+        for i in 0..d {
+            let pivot: Vec<f64> = rows[i].iter().map(|a| a / rows[i][i]).collect();
+            for row in rows.iter_mut() {
+                let factor = row[i];
+                row.iter_mut().zip(&pivot).for_each(|(a, p)| *a -= factor * p);
+            }
+            rows[i] = pivot;
+        }
+        rows.iter().map(|row| row[d]).collect()
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Features of a request of normal priority at an hour.
+fn request_features(level: Level, tokens: f64, hour: f64) -> Vec<f64> {
+    let of_level = Level::ALL.map(|other| f64::from(u8::from(other == level)));
+    let rest = [(1.0 + tokens).ln() / 10.0, 1.0 / 3.0, 1.0 - (hour - 12.0).abs() / 12.0];
+    of_level.into_iter().chain(rest).collect()
+}
+
+/// What the registry declares of a model, with largest cost and response time of 300 tokens each way as units, and which
+/// model it is.
+fn pair_features(cell: &Cell, level: Level, model: usize) -> Vec<f64> {
+    let models = &cell.registry.models;
+    let costs = models.iter().map(|m| m.usd_per_mtok_input + m.usd_per_mtok_output);
+    let costs: Vec<f64> = costs.collect();
+    let most = costs.iter().copied().fold(0.0, f64::max);
+    let slowest = models.iter().flat_map(|m| Level::ALL.map(|l| m.latency.mean_ms(l, 300.0)));
+    let slowest = slowest.fold(0.0, f64::max);
+    let own = &models[model];
+    let time = own.latency.mean_ms(level, 300.0) / slowest;
+    let declared = [1.0, own.score[level.index()] / 100.0, costs[model] / most, time];
+    let which = (0..models.len()).map(|other| f64::from(u8::from(other == model)));
+    declared.into_iter().chain(which).collect()
+}
+
+#[test]
+fn learners_of_linear_rewards_believe_their_regression_of_a_usual_request() {
+    let by_model = ["lin_ucb", "lin_ts", "square_cb"].map(|name| (name, false));
+    let learners: Vec<(&str, bool)> =
+        by_model.into_iter().chain([("lin_ucb_shared", true)]).collect();
+    // `d_lin_ucb` and `pareto_bandit` forget; their own tests follow their figures.
+    let all = CARDS.iter().filter(|(_, card)| card.reads != Reads::Nothing);
+    assert_eq!(all.count(), learners.len() + 2);
+    for (learner, is_shared) in learners {
+        for scope in ["level", "task_type", "all"] {
+            let cell =
+                cell(&format!("order.learner.{learner} = {{}}\nlearner_scope = \"{scope}\"\n"));
+            let (names, types) = (models(&cell), ["check", "report", "route"]);
+            let run = run(&cell);
+            let type_of: BTreeMap<u64, usize> =
+                run.0.tasks.iter().map(|task| (task.task.0, task.task_type.into())).collect();
+            // Regressions by scope and model, or one model for all.
+            let mut kept: BTreeMap<(usize, usize), Regression> = BTreeMap::new();
+            let step = |beliefs: &mut Beliefs, call: &AttemptRecord| {
+                let (task_type, model) = (type_of[&call.task.0], call.model.index());
+                let hour = (call.dispatched.0 / 3_600_000_000_000) as f64;
+                let tokens = [100.0, 300.0, 100.0][task_type];
+                let (x, regressed) = match is_shared {
+                    true => (pair_features(&cell, call.level, model), 0),
+                    false => (request_features(call.level, tokens, hour), model),
+                };
+                let (bank, levels) = match scope {
+                    "level" => (call.level.index(), vec![call.level]),
+                    "task_type" => (task_type, Level::ALL.to_vec()),
+                    _ => (0, Level::ALL.to_vec()),
+                };
+                let fresh = || Regression::new(x.len());
+                let regression = kept.entry((bank, regressed)).or_insert_with(fresh);
+                regression.add(&x, call.reward.expect("it was fed"));
+                let theta = regression.coefficients();
+                for level in levels {
+                    for (at, name) in names.iter().enumerate() {
+                        let usual = match is_shared {
+                            true => pair_features(&cell, level, at),
+                            false if at == model => request_features(level, 300.0, 12.0),
+                            false => continue,
+                        };
+                        let task_type = (scope == "task_type").then(|| types[task_type].to_owned());
+                        let (level, _, hour, name) = by_level(level, name);
+                        beliefs.insert((level, task_type, hour, name), dot(&theta, &usual));
+                    }
+                }
+            };
+            assert_replayed(&format!("{learner} by {scope}"), &run, Beliefs::new(), step, 1e-9);
         }
     }
 }

@@ -130,3 +130,29 @@ fn the_days_of_a_price_rise_add_up_and_the_plan_has_its_own_table() {
     assert!(close(all, spent.values().sum()));
     assert!(close(all, tasks.iter().map(|task| number(task, "cost_usd")).sum()));
 }
+
+#[test]
+fn a_paced_learner_spends_what_it_may() {
+    let cell = |wrappers: &str| {
+        cell_of(&format!(
+            "format = 1\nquestion = \"?\"\n[time]\nstart = \"2026-03-02T00:00\"\nzone = \"Asia/Seoul\"\nend.after = \"72h\"\n\
+             [registry]\nuse = \"stage4\"\n[workload.poisson]\nrate_per_s = 0.02\n[[task_types]]\nname = \"short\"\n\
+             share = 1\nlevel = \"L1\"\ninput_tokens = 100\noutput_tokens.lognormal = {{ mean = 200, sigma = 0.6 }}\n\
+             [stack]\norder.learner.thompson_beta = {{}}\nlearner_scope = \"all\"\n{wrappers}",
+        ))
+    };
+    let spent = |cell: &Cell| -> (f64, f64) {
+        let tables = tables_of_run(cell);
+        let calls = tables.rows("attempts").iter().filter(|call| call.number("reward").is_some());
+        let costs: Vec<f64> = calls.map(|call| number(call, "cost_usd")).collect();
+        (costs.iter().sum(), costs.len() as f64)
+    };
+    let (free, n) = spent(&cell(""));
+    let target = free / n / 2.0;
+    let (paced, n) =
+        spent(&cell(&format!("wrappers.pacing = {{ cost_per_decision = {target} }}\n")));
+    // The price stays between 0 and 5 and moves by 0.05 for each target that a call is above or below it, so all calls
+    // together are not 100 targets above; nor below, as the price, once it has risen, does not come back to 0.
+    let off = (paced / target - n).abs();
+    assert!(off <= 100.0 && n > 4_000.0, "{paced} USD in {n} calls, {off} off, seed {SEED}");
+}

@@ -1,9 +1,13 @@
 //! Golden values of learners: figures without any randomness, recorded from independent implementations.
 
 use reflexarc::domain::{Outcome, Propensity};
+use reflexarc::learners::contextual::lin_ucb;
+use reflexarc::learners::contextual::ridge::Ridge;
 use reflexarc::learners::drifting::{d_ucb, discounted_thompson, sw_ucb};
 use reflexarc::learners::kl::{kl, klucb};
-use reflexarc::learners::{AnyLearner, Context, Feedback, Learner, LearnerConfig, Prior};
+use reflexarc::learners::routing::pareto_bandit;
+use reflexarc::learners::routing::shares::Program;
+use reflexarc::learners::{AnyLearner, Context, Features, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId};
@@ -207,5 +211,190 @@ fn learners_that_forget() {
         let found = learner.inner().parameters(model);
         agree("successes of dTS", found.0, a);
         agree("failures of dTS", found.1, b);
+    }
+}
+
+#[test]
+fn linear_bounds_after_two_updates() {
+    let entry =
+        golden("linucb lam=1 alpha=1 after (x=[1,0],r=1),(x=[.6,.8],r=.5); query x=[.8,-.6]");
+    let mut ridge = Ridge::new(2, 1.0);
+    let prior = Prior { n_features: 2, ..prior(2) };
+    let mut learner = lin_ucb::State::new(&lin_ucb::Config::default(), &prior);
+    for (x, reward) in [([1.0, 0.0], 1.0), ([0.6, 0.8], 0.5)] {
+        ridge.add(&x, reward);
+        learner.learn(&result(&x, ModelId(0), reward));
+    }
+    let rows = |key: &str| -> Vec<f64> {
+        entry[key].as_array().expect("rows").iter().flat_map(numbers).collect()
+    };
+    for (what, computed) in [("A", &ridge.matrix), ("Ainv", &ridge.inverse)] {
+        computed.iter().zip(rows(what)).for_each(|(c, r)| agree(what, *c, r));
+    }
+    let theta = numbers(&entry["theta"]);
+    ridge.theta.iter().zip(theta).for_each(|(c, r)| agree("theta", *c, r));
+    let query = result(&[0.8, -0.6], ModelId(0), 0.0).context;
+    let mut draws = Streams::new(1).nth(Purpose::Choice, 0);
+    let mean = learner.belief(&query, ModelId(0)).expect("it was called");
+    agree("mean", mean, entry["mean"].as_f64().expect("a mean"));
+    let bound = learner.index(&query, ModelId(0), &mut draws);
+    agree("ucb", bound, entry["ucb"].as_f64().expect("a bound"));
+}
+
+/// What comes of a call in a request with the features `x`.
+fn result(x: &[f64], model: ModelId, reward: f64) -> Feedback<'_> {
+    let feedback = feedback(model.0, reward, Propensity::Unknown);
+    let context = Context { features: Features::of_request(x), ..feedback.context };
+    Feedback { context, ..feedback }
+}
+
+#[test]
+fn pareto_bandit_scores_chooses_and_paces_as_recorded() {
+    let file: Value = serde_json::from_str(include_str!("vectors/pareto_bandit.json"))
+        .expect("the vectors are JSON");
+    let prior = Prior { n_features: 3, costs: numbers(&file["declared"]), ..prior(3) };
+    let config: pareto_bandit::Config = keys(file["keys"].clone());
+    let mut learner = pareto_bandit::State::new(&config, &prior);
+    let delay = file["delay"].as_u64().expect("a delay") as usize;
+    let rows = file["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 300);
+    let inputs: Vec<Vec<f64>> = rows.iter().map(|row| numbers(&row["x"])).collect();
+    let number = |row: &Value, key: &str| row[key].as_f64().expect("a number");
+    let model_of = |value: &Value| ModelId(value.as_u64().expect("a model") as u16);
+    for (t, row) in rows.iter().enumerate() {
+        let context = result(&inputs[t], ModelId(0), 0.0).context;
+        let mut draws = Streams::new(1).nth(Purpose::Choice, t as u64);
+        for (model, score) in (0..).map(ModelId).zip(numbers(&row["scores"])) {
+            let index = learner.index(&context, model, &mut draws);
+            agree(&format!("score of {model:?} at {t}"), index, score);
+        }
+        let eligible = row["eligible"].as_array().expect("models").iter().map(model_of).collect();
+        let choice = learner.choose(&context, eligible, &mut draws);
+        assert_eq!(choice.model, model_of(&row["model"]), "at {t}");
+        learner.chosen(&context, choice.model);
+        if let Some(late) = t.checked_sub(delay) {
+            let (x, row) = (&inputs[late], &rows[late]);
+            let feedback = result(x, model_of(&row["model"]), number(row, "reward"));
+            learner.learn(&Feedback { cost: number(row, "cost"), ..feedback });
+        }
+    }
+}
+
+/// Variances, means and number of results by model, epsilon, least share and ridge, and the best shares.
+type Shared<'a> = (&'a [f64], &'a [f64], f64, f64, f64, f64, &'a [f64]);
+
+#[test]
+fn shares_that_identify_the_best_model() {
+    // Solutions of the convex program by general solvers, as published with TensorZero (the tests of its
+    // `estimate_optimal_probabilities`): the first six by cvxpy with Clarabel, the last by scipy.
+    let tenths: Vec<f64> = (1..=10).map(|i| f64::from(i) / 10.0).collect();
+    let cases: [Shared<'_>; 8] = [
+        (
+            &[0.1, 0.2, 0.15],
+            &[0.2, 0.6, 0.4],
+            30.0,
+            0.02,
+            0.05,
+            0.5,
+            &[0.050000000981238, 0.509054656289642, 0.440945342729120],
+        ),
+        (
+            &[0.05, 0.15, 0.1, 0.2],
+            &[0.25, 0.55, 0.4, 0.6],
+            100.0,
+            0.05,
+            0.05,
+            2.0,
+            &[0.050000000010182, 0.417754702981922, 0.050000000506407, 0.482245296501354],
+        ),
+        (
+            &[0.1, 0.1, 0.1],
+            &[0.5, 0.51, 0.3],
+            30.0,
+            0.01,
+            0.01,
+            0.0,
+            &[0.494996029290799, 0.495003970556052, 0.010000000211085],
+        ),
+        (
+            &[0.1; 10],
+            &tenths,
+            100.0,
+            0.02,
+            0.01,
+            0.1,
+            &[
+                0.009999998037405,
+                0.009999998021350,
+                0.009999998050981,
+                0.009999998100266,
+                0.011316045868696,
+                0.017600153556836,
+                0.031270947718469,
+                0.072188003456080,
+                0.409811419219896,
+                0.417813437971073,
+            ],
+        ),
+        (
+            &[3.0, 4.0, 2.5, 5.0, 3.5],
+            &[20.0, 25.0, 22.0, 28.0, 24.0],
+            50.0,
+            1.0,
+            0.05,
+            0.5,
+            &[
+                0.049999999144349,
+                0.342706084262522,
+                0.049999999158130,
+                0.417175997176582,
+                0.140117920263625,
+            ],
+        ),
+        (
+            &[1.0, 20.0],
+            &[100.0, 105.0],
+            100.0,
+            2.0,
+            0.01,
+            0.0,
+            &[0.182752086850448, 0.817247913149552],
+        ),
+        (
+            &[10.0, 15.0],
+            &[50.0, 55.0],
+            60.0,
+            1.0,
+            0.01,
+            0.5,
+            &[0.450083389074646, 0.549916610924264],
+        ),
+        (
+            &[0.5, 1.0, 0.75, 1.5],
+            &[2.0, 3.0, 2.5, 3.5],
+            80.0,
+            0.3,
+            0.05,
+            0.3,
+            &[0.050000000000000, 0.394460771374844, 0.064092683568538, 0.491446545056619],
+        ),
+    ];
+    for (variances, means, n, epsilon, floor, ridge, expected) in cases {
+        let most = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let squared_gaps: Vec<f64> =
+            means.iter().map(|mean| (most - mean + epsilon) * (most - mean + epsilon)).collect();
+        let program = Program {
+            variances,
+            squared_gaps: &squared_gaps,
+            leader: means.iter().position(|mean| *mean == most).expect("there is one"),
+            floor,
+            ridge: ridge / n.sqrt(),
+        };
+        let found = program.solve();
+        assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        for (found, expected) in found.iter().zip(expected) {
+            // The solvers' own tolerance, as where they are published.
+            assert!((found - expected).abs() < 1e-4, "{means:?}: {found}, {expected}");
+        }
     }
 }

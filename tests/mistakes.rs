@@ -468,6 +468,35 @@ error: x.toml:33:52: unknown model `Gemnii`
 }
 
 #[test]
+fn a_wrapper_that_does_not_fit_the_learner_is_a_mistake() {
+    let stack = r#"[stack]
+order.learner.epsilon_greedy = {}
+[[variants]]
+name = "a"
+stack.wrappers.pacing = { cost_per_decision = 0.001 }
+[[variants]]
+name = "b"
+stack.order.learner.stage4_q = {}
+stack.wrappers.memory.discount = 0.99
+[[variants]]
+name = "c"
+stack.order.learner.lin_ucb = {}
+stack.wrappers.warm_start.results = 3
+"#;
+    let wanted = r#"error: x.toml:21:25: `wrappers.pacing` needs a learner that plays the largest index, which `epsilon_greedy` is not
+   21 | stack.wrappers.pacing = { cost_per_decision = 0.001 }
+      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ leave `wrappers.pacing` out, or take another learner (`reflexarc list learners`)
+error: x.toml:25:16: `wrappers.memory` needs a learner whose statistics are sums over results, which `stage4_q` is not
+   25 | stack.wrappers.memory.discount = 0.99
+      |                ^^^^^^ leave `wrappers.memory` out, or take another learner (`reflexarc list learners`)
+error: x.toml:29:16: `wrappers.warm_start` needs a learner that reads no features, which `lin_ucb` is not
+   29 | stack.wrappers.warm_start.results = 3
+      |                ^^^^^^^^^^ leave `wrappers.warm_start` out, or take another learner (`reflexarc list learners`)
+"#;
+    assert_eq!(report_on_stack("wrappers", stack), wanted);
+}
+
+#[test]
 fn values_that_a_day_cannot_have_are_refused() {
     let stack = r#"[stack]
 order = "stage4"

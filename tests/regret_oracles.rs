@@ -142,6 +142,14 @@ const NO_ROW: &[(&str, &str)] = &[
     ("imed", "not in the reference"),
     ("thompson_gaussian", "not in the reference"),
     ("exp3_ix", "its probabilities, replayed (tests/beliefs.rs)"),
+    ("lin_ucb_shared", "the regression of lin_ucb (tests/learner_vectors.rs)"),
+    ("d_lin_ucb", "its bound from all sums at once (its own test)"),
+    ("square_cb", "its probabilities (its own test)"),
+    ("budgeted_thompson", "not in the reference"),
+    ("fractional_kube", "its index (its own test)"),
+    ("primal_dual_bwk", "the paper's bound (its own test)"),
+    ("track_and_stop", "published solutions of its program (tests/learner_vectors.rs)"),
+    ("pareto_bandit", "the original's recorded scores (tests/learner_vectors.rs)"),
 ];
 
 /// Sums the regret of a run.

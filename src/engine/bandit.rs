@@ -50,6 +50,7 @@ fn prior(problem: &Problem, cell: &Cell) -> Prior {
         costs: costs.unwrap_or_else(|| vec![0.0; problem.n_arms]),
         n_features: problem.n_features(),
         horizon: Some(problem.horizon),
+        budget: problem.budget.as_ref().map(|budget| budget.total),
         ..Prior::of_scores(cell.registry.models.iter().map(|m| m.score).collect())
     }
 }

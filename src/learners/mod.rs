@@ -5,10 +5,13 @@
 
 pub mod adversarial;
 pub mod arms;
+pub mod budget;
 pub mod card;
+pub mod contextual;
 pub mod drifting;
 pub mod kl;
 pub mod log_weights;
+pub mod routing;
 pub mod stage4;
 pub mod stationary;
 pub mod wrappers;
@@ -134,6 +137,8 @@ pub struct Prior {
     pub n_features: usize,
     /// Decisions to come, where that is known.
     pub horizon: Option<u64>,
+    /// What may be spent on them, in cost units, where that is limited and known.
+    pub budget: Option<f64>,
 }
 
 impl Prior {
@@ -141,7 +146,15 @@ impl Prior {
     #[must_use]
     pub fn of_scores(scores: Vec<PerLevel<f64>>) -> Self {
         let costs = vec![0.0; scores.len()];
-        Self { scores, level: None, costs, cost_unit: 1.0, n_features: 0, horizon: None }
+        Self {
+            scores,
+            level: None,
+            costs,
+            cost_unit: 1.0,
+            n_features: 0,
+            horizon: None,
+            budget: None,
+        }
     }
 
     /// Number of models.
@@ -337,6 +350,26 @@ learners! {
     GlrKlucb = drifting::glr_klucb, "glr_klucb";
     /// Upper confidence bounds that start again at a change.
     MUcb = drifting::m_ucb, "m_ucb";
+    /// The largest upper bound of a linear reward, one regression for each model.
+    LinUcb = contextual::lin_ucb, "lin_ucb";
+    /// The largest upper bound of a linear reward, one regression for all models.
+    LinUcbShared = contextual::lin_ucb_shared, "lin_ucb_shared";
+    /// Posterior sampling with linear rewards.
+    LinTs = contextual::lin_ts, "lin_ts";
+    /// LinUCB with discounted regressions, for rewards that drift.
+    DLinUcb = contextual::d_lin_ucb, "d_lin_ucb";
+    /// Probabilities that fall with the predicted gap to the best model.
+    SquareCb = contextual::square_cb, "square_cb";
+    /// Posterior sampling of reward over cost.
+    BudgetedThompson = budget::budgeted_thompson, "budgeted_thompson";
+    /// The largest upper confidence bound of reward over cost.
+    FractionalKube = budget::fractional_kube, "fractional_kube";
+    /// Reward against money and time at prices that follow their use.
+    PrimalDualBwk = budget::primal_dual_bwk, "primal_dual_bwk";
+    /// Finds the best model with the fewest calls, then plays it (as in TensorZero).
+    TrackAndStop = routing::track_and_stop, "track_and_stop";
+    /// A discounted linear bound less a price on cost (as in ParetoBandit).
+    ParetoBandit = routing::pareto_bandit, "pareto_bandit";
 }
 
 #[cfg(test)]
@@ -346,9 +379,14 @@ mod tests {
     use crate::units::TaskId;
 
     fn every_learner() -> impl Iterator<Item = (&'static str, AnyLearner)> {
-        let prior = Prior::of_scores(vec![[50.0; 4]; 5]);
+        let prior = Prior { n_features: 5, ..Prior::of_scores(vec![[50.0; 4]; 5]) };
         CARDS.iter().map(move |(name, _)| {
-            let written = serde_json::json!({ *name: {} });
+            // Its alpha is made for a start from priors; without them it stays for long with what first earns anything.
+            let keys = match *name {
+                "pareto_bandit" => serde_json::json!({ "alpha": 0.5 }),
+                _ => serde_json::json!({}),
+            };
+            let written = serde_json::json!({ *name: keys });
             let config: LearnerConfig =
                 serde_json::from_value(written).expect("every learner has defaults");
             assert_eq!(config.name(), *name);
@@ -361,13 +399,17 @@ mod tests {
         for (name, mut learner) in every_learner() {
             let streams = Streams::new(11);
             let eligible: ModelSet = [1, 2, 4].into_iter().map(ModelId).collect();
-            let context = Context::plain(Level::L2, 9);
+            let which_model: Vec<f64> =
+                (0..25).map(|at| f64::from(u8::from(at % 6 == 0))).collect();
+            let features = Features::of_pairs(&which_model, 5);
+            let context = Context { features, ..Context::plain(Level::L2, 9) };
             let mut good = 0;
             let n = 3000_u32;
             for t in 0..n {
                 let mut stream = streams.task(Purpose::Choice, TaskId(t.into()));
                 let choice = learner.choose(&context, eligible, &mut stream);
                 assert!(eligible.contains(choice.model), "{name} chose a closed model");
+                learner.chosen(&context, choice.model);
                 if let Propensity::Exact(p) = choice.propensity {
                     assert!(p > 0.0 && p <= 1.0, "{name} gives probability {p}");
                 }
@@ -380,7 +422,7 @@ mod tests {
                     served,
                     quality: if served { 96.0 } else { 0.0 },
                     reward: f64::from(u8::from(served)),
-                    cost: 0.0,
+                    cost: 0.5,
                     own: true,
                     propensity: choice.propensity,
                 });

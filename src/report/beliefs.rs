@@ -165,10 +165,13 @@ impl<'a> State<'a> {
     /// What people call it.
     pub(super) fn name(&self) -> String {
         let mut parts = Vec::new();
-        if self.task_type.is_empty() {
-            parts.push(if self.level == "all" { "all levels" } else { self.level });
-        } else {
+        if !self.task_type.is_empty() {
             parts.push(self.task_type);
+        }
+        if self.level != "all" {
+            parts.push(self.level);
+        } else if self.task_type.is_empty() {
+            parts.push("all levels");
         }
         if self.time_of_day != "any" {
             parts.push(self.time_of_day);

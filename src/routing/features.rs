@@ -1,10 +1,10 @@
 //! What a learner on a stack is told besides the level: its prior from the registry, and features of a request.
 
-use crate::domain::Request;
+use crate::domain::{Priority, Request};
 use crate::learners::{Features, Prior, Reads};
 use crate::math;
 use crate::registry::Registry;
-use crate::units::Level;
+use crate::units::{Level, TaskId};
 
 /// Tokens of a usual call in either direction, for declared prices; the truth is not the router's to know.
 const USUAL_TOKENS: f64 = 300.0;
@@ -27,6 +27,18 @@ pub(super) struct FeatureMap {
     reads: Reads,
     models: Vec<Declared>,
     values: Vec<f64>,
+}
+
+/// A request of a level of which nothing else is known: as long and as urgent as usual.
+pub(super) fn usual_request(level: Level) -> Request {
+    Request {
+        task: TaskId(0),
+        task_type: 0,
+        step: 0,
+        level,
+        priority: Priority::Normal,
+        input_tokens: USUAL_TOKENS as u32,
+    }
 }
 
 /// Declared cost of a usual call by model, in USD.

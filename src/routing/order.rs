@@ -1,6 +1,6 @@
 //! Router orders: which of the eligible models is called first.
 
-use super::features::FeatureMap;
+use super::features::{FeatureMap, usual_request};
 use crate::domain::{ChosenBy, ModelSet, Propensity, Request};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
@@ -116,7 +116,7 @@ const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
 /// What a learner believes of one model in one context.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Belief {
-    /// The level, where beliefs are kept by level.
+    /// The level, where beliefs are kept by level or follow from features.
     pub level: Option<Level>,
     /// The task type, where they are kept by task type.
     pub task_type: Option<u16>,
@@ -136,6 +136,14 @@ pub struct View<'a> {
     pub context: Context<'a>,
     /// Expected reward per model as told by the simulator, for the informed reference only.
     pub told: Option<&'a [f64]>,
+}
+
+impl<'a> View<'a> {
+    /// A request of which nobody tells anything.
+    #[must_use]
+    pub fn plain(request: &'a Request, context: Context<'a>) -> Self {
+        Self { request, context, told: None }
+    }
 }
 
 impl Order {
@@ -306,8 +314,13 @@ impl Order {
     }
 
     /// What the learner believes of each of `n_models` models in a context; nothing where learners are kept by task type.
+    ///
+    /// A learner that reads features is asked about a usual request of the context's level.
     #[must_use]
     pub fn level_beliefs(&self, context: &Context<'_>, n_models: usize) -> Vec<Option<f64>> {
+        let mut features = self.features.clone();
+        let request = usual_request(context.level);
+        let context = with_features(&mut features, &View::plain(&request, *context));
         let learner = match &self.kind {
             Kind::Learner { bank, .. } if bank.len() == 1 => Some(&bank[0]),
             Kind::Learner { bank, scope: LearnerScope::Level, .. } => {
@@ -316,28 +329,38 @@ impl Order {
             _ => None,
         };
         (0..n_models as u16)
-            .map(|model| learner.and_then(|own| own.belief(context, ModelId(model))))
+            .map(|model| learner.and_then(|own| own.belief(&context, ModelId(model))))
             .collect()
     }
 
-    /// All beliefs held, context by context.
+    /// All beliefs held, context by context; of a learner that reads features, those of a usual request of each level at
+    /// noon.
     #[must_use]
     pub fn beliefs(&self, n_models: usize) -> Vec<Belief> {
         let Kind::Learner { bank, scope, card, .. } = &self.kind else { return Vec::new() };
         let hours: &[Option<u8>] =
             if card.keeps_hours { &[Some(0), Some(6), Some(12), Some(18)] } else { &[None] };
+        let reads = self.features.is_some();
+        let mut features = self.features.clone();
         let mut beliefs = Vec::new();
         for (at, learner) in bank.iter().enumerate() {
             let of_level = |level| (Some(level), None);
             let contexts: Vec<(Option<Level>, Option<u16>)> = match scope {
                 _ if card.keeps_levels => Level::ALL.map(of_level).to_vec(),
                 LearnerScope::Level => vec![of_level(Level::ALL[at])],
+                LearnerScope::TaskType if reads => {
+                    Level::ALL.map(|level| (Some(level), Some(at as u16))).to_vec()
+                }
                 LearnerScope::TaskType => vec![(None, Some(at as u16))],
+                LearnerScope::All if reads => Level::ALL.map(of_level).to_vec(),
                 LearnerScope::All => vec![(None, None)],
             };
             for (level, task_type) in contexts {
                 for &hour in hours {
-                    let context = Context::plain(level.unwrap_or(Level::L1), hour.unwrap_or(0));
+                    let level_asked = level.unwrap_or(Level::L1);
+                    let request = usual_request(level_asked);
+                    let context = Context::plain(level_asked, hour.unwrap_or(12));
+                    let context = with_features(&mut features, &View::plain(&request, context));
                     beliefs.extend((0..n_models as u16).map(ModelId).filter_map(|model| {
                         let value = learner.belief(&context, model)?;
                         Some(Belief { level, task_type, hour, model, value })

@@ -394,7 +394,7 @@ impl Stack {
         if self.breakers.acquire(now, call.model, &mut self.log) {
             if call.chosen_by == ChosenBy::Learner && self.rule.learning {
                 let context = Context::plain(request.level, call.hour);
-                let view = View { request, context, told: None };
+                let view = View::plain(request, context);
                 self.orders[usize::from(chain.arm)].chosen(&view, call.model);
             }
             return Next::Call(call);
@@ -458,7 +458,7 @@ impl Stack {
         }
         let own = call.chosen_by == ChosenBy::Learner;
         let context = Context::plain(request.level, call.hour);
-        let view = View { request, context, told: None };
+        let view = View::plain(request, context);
         let refusal = response.outcome.is_refusal().then_some(self.rule.refusal_reward);
         let reward = match refusal {
             Some(Some(reward)) => reward,

@@ -116,7 +116,7 @@ impl Streams {
 }
 
 /// One random stream; a [`rand::Rng`] like any other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 2],
     counter: [u32; 4],

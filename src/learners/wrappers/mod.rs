@@ -4,6 +4,7 @@
 //! late results: each carries the probability that was stored when its model was chosen.
 
 pub mod memory;
+pub mod pacing;
 pub mod pending;
 pub mod propensity;
 pub mod restart;
@@ -12,10 +13,11 @@ pub mod warm_start;
 use serde::{Deserialize, Serialize};
 
 use self::memory::{Memory, Remembered};
+use self::pacing::{Paced, Pacing};
 use self::pending::Pending;
 use self::restart::{Restart, Restarting};
 use self::warm_start::WarmStart;
-use super::{AnyLearner, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior};
+use super::{AnyLearner, Card, Choice, Context, Feedback, Learner, LearnerConfig, Prior, Reads};
 use crate::bounded::Count;
 use crate::domain::ModelSet;
 use crate::sim::stream::Stream;
@@ -32,6 +34,8 @@ pub struct Wrappers {
     pub memory: Option<Memory>,
     /// The learner starts again from nothing.
     pub restart: Option<Restart>,
+    /// Spending is held at a target rate.
+    pub pacing: Option<Pacing>,
     /// The learner starts with results that agree with the declared scores.
     pub warm_start: Option<WarmStart>,
     /// The probability of a choice that has no closed form is estimated from so many choices drawn again.
@@ -46,6 +50,7 @@ pub struct Wrapped {
     pending: Option<Pending>,
     memory: Option<Remembered>,
     restart: Option<Restarting>,
+    pacing: Option<Paced>,
     redraws: u32,
 }
 
@@ -65,14 +70,22 @@ impl Wrapped {
             redraws: wrappers
                 .estimate_propensity
                 .map_or(0, |n| n.get().min(propensity::MOST.into()) as u32),
+            pacing: wrappers.pacing.map(|rule| Paced::new(rule, prior)),
         }
     }
 
     /// The key of a wrapper that cannot be put around a learner, and what sort of learner it needs.
     #[must_use]
     pub fn objection(wrappers: &Wrappers, card: &Card) -> Option<(&'static str, &'static str)> {
-        let memory = wrappers.memory.is_some() && !card.forgets;
-        memory.then_some(("memory", "a learner whose statistics are sums over results"))
+        if wrappers.memory.is_some() && !card.forgets {
+            return Some(("memory", "a learner whose statistics are sums over results"));
+        }
+        if wrappers.pacing.is_some() && !card.has_index {
+            return Some(("pacing", "a learner that plays the largest index"));
+        }
+        // A declared score says nothing of how the reward follows from features.
+        let warm_start = wrappers.warm_start.is_some() && card.reads != Reads::Nothing;
+        warm_start.then_some(("warm_start", "a learner that reads no features"))
     }
 
     fn seen<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
@@ -94,12 +107,14 @@ impl Learner for Wrapped {
     #[inline]
     fn choose(&self, context: &Context<'_>, eligible: ModelSet, stream: &mut Stream) -> Choice {
         let context = self.seen(context);
-        if self.redraws == 0 {
-            return self.inner.choose(&context, eligible, stream);
+        let draw = |stream: &mut Stream| match &self.pacing {
+            Some(pacing) => pacing.choose(&self.inner, &context, eligible, stream),
+            None => self.inner.choose(&context, eligible, stream),
+        };
+        match self.redraws {
+            0 => draw(stream),
+            n => propensity::estimated(n, stream, draw),
         }
-        propensity::estimated(self.redraws, stream, |stream| {
-            self.inner.choose(&context, eligible, stream)
-        })
     }
 
     #[inline]
@@ -108,6 +123,9 @@ impl Learner for Wrapped {
             && feedback.own
         {
             pending.came_back(feedback.model);
+        }
+        if let Some(pacing) = &mut self.pacing {
+            pacing.paid(feedback);
         }
         if let Some(memory) = &mut self.memory {
             memory.make_room(&mut self.inner, feedback);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Count, Probability};
 use crate::domain::{Outcome, Propensity};
-use crate::learners::{AnyLearner, Context, Features, Feedback, Learner, Prior};
+use crate::learners::{AnyLearner, Context, Feedback, Learner, Prior};
 use crate::units::{Level, ModelId};
 
 /// A learner that starts as if it had seen results that agree with the declared scores.
@@ -28,17 +28,12 @@ impl WarmStart {
     pub fn teach(&self, learner: &mut AnyLearner, keeps_levels: bool, prior: &Prior) {
         let levels: &[Option<Level>] =
             if keeps_levels { &Level::ALL.map(Some) } else { &[prior.level] };
-        let features = vec![0.0; prior.n_features];
         let models = || (0..prior.n_models() as u16).map(ModelId);
         for _ in 0..self.results.get() {
             for (&level, model) in levels.iter().flat_map(|l| models().map(move |m| (l, m))) {
                 let declared = prior.declared_reward(model, level);
-                let context = Context {
-                    features: Features::of_request(&features),
-                    ..Context::plain(level.unwrap_or(Level::L1), 0)
-                };
                 learner.learn(&Feedback {
-                    context,
+                    context: Context::plain(level.unwrap_or(Level::L1), 0),
                     model,
                     outcome: Outcome::Success,
                     served: true,

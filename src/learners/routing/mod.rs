@@ -1,0 +1,5 @@
+//! Learners that LLM gateways and routers ship.
+
+pub mod pareto_bandit;
+pub mod shares;
+pub mod track_and_stop;
