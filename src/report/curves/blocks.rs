@@ -1,7 +1,9 @@
 //! Charts over all blocks of a scenario: performance profile and mean ranks. Blocks are the scenarios, never seeds.
 
 use crate::analysis::aggregate::normalised_score;
-use crate::analysis::interval::mean_over_seeds;
+use crate::analysis::design::Design;
+use crate::analysis::improvement::performance_profile;
+use crate::analysis::interval::Estimate;
 use crate::analysis::measure;
 use crate::analysis::ranks::{
     SAFE_FROM, compare_pairs, critical_difference, friedman, groups_by_pairs, groups_by_rank,
@@ -13,8 +15,14 @@ use crate::report::curves::view::{View, colours, first_measure, put, told_apart}
 const FEWEST: usize = 3;
 /// With fewer blocks Wilcoxon's test tells no two variants apart at 5 %.
 const TELLS_FROM: usize = 6;
+/// Scores at which the profile is drawn.
+const POINTS: usize = 201;
 /// Scores below this are beyond the left end of the profile.
 const LOWEST: f64 = -0.5;
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
 
 /// Share of runs whose normalised score is above each value; `None` for one block or without regret.
 pub(super) fn profile(views: &[View<'_>]) -> Option<LineChart> {
@@ -24,40 +32,44 @@ pub(super) fn profile(views: &[View<'_>]) -> Option<LineChart> {
         return None;
     }
     let random = manifest.orders.iter().position(|order| order == "random");
-    let mut scores: Vec<Vec<f64>> = vec![Vec::new(); manifest.variants.len()];
+    // Variant, block, seed.
+    let mut scores: Vec<Vec<Vec<f64>>> = vec![Vec::new(); manifest.variants.len()];
     for view in views {
         let regrets: Vec<Vec<f64>> =
             (0..scores.len()).map(|v| view.by_seed(v, measure::CUMULATIVE_REGRET)).collect();
-        let means: Vec<f64> = regrets
-            .iter()
-            .filter_map(|values| mean_over_seeds(values, false))
-            .map(|estimate| estimate.mean)
-            .collect();
-        if means.len() < regrets.len() {
+        if regrets.iter().any(|values| values.len() != manifest.seeds.len()) {
             return None;
         }
+        let means: Vec<f64> = regrets.iter().map(|values| mean(values)).collect();
         let worst = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let reference = random.map_or(worst, |v| means[v]);
         for (own, regrets) in scores.iter_mut().zip(&regrets) {
-            for regret in regrets {
-                own.push(normalised_score(*regret, reference, 0.0)?);
-            }
+            let score = |regret: &f64| normalised_score(*regret, reference, 0.0);
+            own.push(regrets.iter().map(score).collect::<Option<_>>()?);
         }
     }
-    let lowest = scores.iter().flatten().copied().fold(0.0, f64::min).max(LOWEST);
-    let mut axis = Axis::new("Normalised score", "");
-    axis.least = Some(lowest);
+    let lowest = scores.iter().flatten().flatten().copied().fold(0.0, f64::min).max(LOWEST);
+    let step = (1.0 - lowest) / (POINTS - 1) as f64;
+    let taus: Vec<f64> = (0..POINTS).map(|at| lowest + step * at as f64).collect();
+    let axis = Axis::new("Normalised score", "");
     let share = Axis::new("Runs with a higher score", "%").all_of(0.0, 100.0);
     let mut chart = LineChart::new("Performance profile", "", axis, share);
-    let mean = |v: usize| scores[v].iter().sum::<f64>() / scores[v].len() as f64;
+    let means: Vec<f64> = scores.iter().map(|blocks| mean(&blocks.concat())).collect();
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| mean(*b).total_cmp(&mean(*a)));
-    let line = |v: &usize| Line {
-        name: manifest.variants[*v].clone(),
-        colour: *v,
-        points: steps_down(&scores[*v], lowest),
+    order.sort_by(|a, b| means[*b].total_cmp(&means[*a]));
+    let line = |v: &usize| {
+        let shares = performance_profile(&scores[*v], &taus, Design::default())?;
+        let point = |(tau, share): (&f64, &Estimate)| Point {
+            x: *tau,
+            y: 100.0 * share.mean,
+            low: 100.0 * share.low,
+            high: 100.0 * share.high,
+        };
+        let points = taus.iter().zip(&shares).map(point).collect();
+        Some(Line { name: manifest.variants[*v].clone(), colour: *v, points })
     };
-    put(&mut chart, order.iter().map(line).collect(), &told_apart(first.baseline, &order));
+    let lines: Vec<Line> = order.iter().map(line).collect::<Option<_>>()?;
+    put(&mut chart, lines, &told_apart(first.baseline, &order));
     let reference = match random {
         Some(v) => format!("`{}`", manifest.variants[v]),
         None => "the worst variant".to_owned(),
@@ -65,29 +77,12 @@ pub(super) fn profile(views: &[View<'_>]) -> Option<LineChart> {
     let (seeds, blocks) = (manifest.seeds.len(), views.len());
     let runs = if seeds == 1 { "one seed".to_owned() } else { format!("{seeds} seeds") };
     chart.subtitle = format!(
-        "{}: {blocks} blocks of {runs}; score = 1 - regret / mean regret of {reference} in the same block (1 = no regret){}",
+        "{}: {blocks} blocks of {runs}; score = 1 - regret / mean regret of {reference} in the same block (1 = no regret), band = \
+         95 % interval of each point{}",
         manifest.scenario,
         colours(order.len(), "mean score")
     );
     Some(chart)
-}
-
-/// The steps of the share, in percent, of values above each value, from `from` to the largest value or 1.
-fn steps_down(values: &[f64], from: f64) -> Vec<Point> {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let n = values.len() as f64;
-    let share = |above: usize| 100.0 * above as f64 / n;
-    let below = values.iter().filter(|value| **value <= from).count();
-    let mut points = vec![Point::exact(from, share(values.len() - below))];
-    for (at, value) in values.iter().enumerate().skip(below) {
-        let left = values.len() - at;
-        points.extend([Point::exact(*value, share(left)), Point::exact(*value, share(left - 1))]);
-    }
-    if values.last().is_none_or(|last| *last < 1.0) {
-        points.push(Point::exact(1.0, 0.0));
-    }
-    points
 }
 
 /// Mean ranks over blocks, with the groups that are not told apart; `None` for few blocks or variants.
@@ -134,19 +129,4 @@ pub(super) fn ranks(views: &[View<'_>]) -> Option<RankChart> {
         groups,
         critical_difference: difference,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_falls_from_all_that_are_above_to_none() {
-        let corners = |values: &[f64], from: f64| -> Vec<(f64, f64)> {
-            steps_down(values, from).iter().map(|p| (p.x, p.y)).collect()
-        };
-        let wanted = [(0.0, 50.0), (0.5, 50.0), (0.5, 0.0), (1.0, 0.0)];
-        assert_eq!(corners(&[0.5, -3.0], 0.0), wanted);
-        assert_eq!(corners(&[1.0], -0.5), [(-0.5, 100.0), (1.0, 100.0), (1.0, 0.0)]);
-    }
 }

@@ -27,6 +27,9 @@ pub(super) struct CurvePoint {
 /// A checkpoint of a run: tasks that had ended, and their decision regret.
 pub(super) type RegretAt = (u64, Option<f64>);
 
+/// Points of models by block, variant, model and number of the point.
+type ModelPoints = BTreeMap<(String, String, String, u64), ModelPoint>;
+
 /// What models did at one point of the curves, over all seeds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModelPoint {
@@ -62,8 +65,7 @@ pub(super) struct Tried {
 pub(super) struct Tables {
     curves: Frame,
     checkpoints: Frame,
-    /// Key: block, variant, model, point.
-    pub(super) models: BTreeMap<(String, String, String, u64), ModelPoint>,
+    pub(super) models: ModelPoints,
     pub(super) met: Vec<Met>,
     pub(super) tried: Vec<Tried>,
 }
@@ -120,9 +122,7 @@ impl Tables {
     }
 }
 
-fn models(
-    folder: &Path,
-) -> Result<BTreeMap<(String, String, String, u64), ModelPoint>, ResultsError> {
+fn models(folder: &Path) -> Result<ModelPoints, ResultsError> {
     let rows = Rows::read(folder, &ModelCurves::DOC)?;
     let (block, variant) = (rows.texts("block")?, rows.texts("variant")?);
     let (model, bin) = (rows.texts("model")?, rows.numbers("bin")?);
@@ -133,7 +133,7 @@ fn models(
     for level in Level::ALL {
         served.push(rows.numbers(&format!("served_{}", level.name().to_lowercase()))?);
     }
-    let mut points: BTreeMap<_, ModelPoint> = BTreeMap::new();
+    let mut points = ModelPoints::new();
     for at in 0..block.len() {
         let bin = bin[at].unwrap_or(0.0) as u64;
         let key = (block[at].clone(), variant[at].clone(), model[at].clone(), bin);

@@ -302,7 +302,8 @@ fn mean_curve(places: &[f64], by_seed: &BySeed, around: Around) -> Vec<Point> {
         mean_over_seeds(&at(place), is_proportion).map(|estimate| (place, estimate))
     });
     let estimates: Vec<(usize, Estimate)> = estimates.collect();
-    // Where some seeds lack a point, no seed can be resampled as a whole: Šidák's bound (1967) holds for any dependence.
+    // Where some seeds lack a point, no seed can be resampled as a whole: Šidák's bound (1967) holds for
+    // normal means of any correlation.
     let p = 0.5 + 0.5 * math::powf(0.95, 1.0 / estimates.len().max(1) as f64);
     let ends = |estimate: &Estimate| match around {
         Around::WholeCurve if estimate.n > 1 => {
