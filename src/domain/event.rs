@@ -381,7 +381,7 @@ pub struct LearningPeriod {
     pub to: SimTime,
     /// Calls whose model the learner chose and that ended.
     pub choices: u64,
-    /// Of them, made in order to learn, where the algorithm knows the difference.
+    /// Of them, made in order to learn: marked by the algorithm, or not of the model believed best.
     pub explored: u64,
     /// Results taken in.
     pub updates: u64,

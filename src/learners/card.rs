@@ -28,7 +28,7 @@ pub struct Card {
 }
 
 impl Card {
-    /// A card with nothing said: a learner of mean rewards that explores in every choice.
+    /// A card with nothing said: a learner of mean rewards that explores by a bound or a draw.
     pub const BLANK: Self = Self {
         summary: "",
         formula: "",
@@ -62,7 +62,7 @@ pub enum Exploration {
     Never,
     /// By choices of their own, which are marked.
     Marked,
-    /// In every choice: a bound or a draw in place of the estimate; none is marked.
+    /// By a bound or a draw in place of the estimate: a choice explores if it takes another model than the one believed best.
     Inherent,
 }
 

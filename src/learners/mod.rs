@@ -95,7 +95,7 @@ pub struct Choice {
     pub model: ModelId,
     /// The probability with which it was chosen.
     pub propensity: Propensity,
-    /// Chosen in order to learn rather than for its estimate, where the algorithm knows the difference.
+    /// Chosen in order to learn rather than for its estimate; where that is in every choice, the order tells it by the beliefs.
     pub explored: bool,
 }
 

@@ -81,20 +81,19 @@ pub(super) fn learner(manifest: &Manifest, variant: &str) -> Option<&'static (&'
 pub(super) fn exploration(card: &Card, choices: f64, explored: f64) -> String {
     match card.exploration {
         Exploration::Never => "never".to_owned(),
-        Exploration::Inherent => "in every choice".to_owned(),
-        Exploration::Marked if choices > 0.0 => percent(explored / choices, 1),
-        Exploration::Marked => "-".to_owned(),
+        _ if choices > 0.0 => percent(explored / choices, 1),
+        _ => "-".to_owned(),
     }
 }
 
-/// What that share means, where it is no number.
+/// What that share means, where that is not plain.
 pub(super) fn exploration_note(card: &Card) -> &'static str {
     match card.exploration {
         Exploration::Never => {
             "It never explores: a model is tried again only when all that it rates higher are not to be had."
         }
         Exploration::Inherent => {
-            "It explores in every choice, by a bound or a draw in place of the estimate, and marks none."
+            "A bound or a draw stands in for the estimate: a choice explores if it takes another model than the one believed best."
         }
         Exploration::Marked => "",
     }

@@ -305,7 +305,7 @@ impl View<'_> {
             }
             table.push(row);
         };
-        let explored = self.card.exploration == Exploration::Marked;
+        let explored = self.card.exploration != Exploration::Never;
         for figure in FIGURES {
             let show = |value: f64| (figure.show)(self, value);
             let own = or_dash((figure.of)(&self.record), show);

@@ -39,6 +39,8 @@ pub enum LearnerScope {
 pub enum OrderRule {
     /// The first eligible model of a list; models outside it are never picked.
     Static(Vec<ModelId>),
+    /// The first eligible model of the level's list.
+    LevelTable(PerLevel<Vec<ModelId>>),
     /// A uniformly random eligible model.
     Random,
     /// Each eligible model in turn.
@@ -70,6 +72,7 @@ impl OrderRule {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Static(_) => "static",
+            Self::LevelTable(_) => "level_table",
             Self::Random => "random",
             Self::RoundRobin => "round_robin",
             Self::Weighted(_) => "weighted",
@@ -101,6 +104,7 @@ pub struct Order {
 #[derive(Clone, Debug)]
 enum Kind {
     Static(Vec<ModelId>),
+    LevelTable(PerLevel<Vec<ModelId>>),
     Random,
     RoundRobin { next: u16 },
     Weighted(Vec<f64>),
@@ -161,6 +165,7 @@ impl Order {
     pub fn new(rule: &OrderRule, registry: &Registry, prior: &Prior, n_task_types: usize) -> Self {
         let kind = match rule {
             OrderRule::Static(models) => Kind::Static(models.clone()),
+            OrderRule::LevelTable(levels) => Kind::LevelTable(levels.clone()),
             OrderRule::Random => Kind::Random,
             OrderRule::RoundRobin => Kind::RoundRobin { next: 0 },
             OrderRule::Weighted(weights) => Kind::Weighted(weights.clone()),
@@ -239,6 +244,10 @@ impl Order {
                 return Some(choice);
             }
             Kind::Static(models) => models.iter().copied().find(|m| eligible.contains(*m))?,
+            Kind::LevelTable(levels) => {
+                let models = &levels[view.request.level.index()];
+                models.iter().copied().find(|m| eligible.contains(*m))?
+            }
             Kind::Random => eligible.nth(stream.index(eligible.len()))?,
             Kind::RoundRobin { next } => {
                 let after = eligible.iter().find(|m| m.0 >= *next);

@@ -384,7 +384,7 @@ fn words(document: &mut Document) {
         "Variants may differ in more than their learner (fallback, what the router sees of breakers): a difference between two variants is that of whole stacks. What learning itself brings is shown by the same stack with learning frozen.",
         "Each interval is for its own row alone: of many rows, one in twenty may differ by chance.",
         "Thirds are by the task's arrival; tasks of the warm-up are left out.",
-        "Results taken in are all calls that a learner learned from, fallbacks and retries too; \"never\" explored means that worse-rated models are called only when the better ones are not to be had, \"in every choice\" that a bound or a draw stands in for the estimate.",
+        "Results taken in are all calls that a learner learned from, fallbacks and retries too; \"never\" explored means that worse-rated models are called only when the better ones are not to be had, and where a bound or a draw stands in for the estimate a choice explores if it takes another model than the one believed best.",
         "Once below 0.01: runs in which the mean absolute change of a belief over the last 50 results was ever below 0.01 on a scale of 1 (the plan's convergence); result 50 is the first at which it can be. A learner with a constant step falls below it by chance and leaves it again, a running mean always gets there, right or wrong: rest is no proof of having learned the truth.",
         "A state is what the learner tells apart: a level, a task type, for Q-learning a level in a quarter of the day.",
     ]);

@@ -225,7 +225,7 @@ table! {
         scale: &'n str,
         /// Calls whose model the learner chose and that ended.
         choices: u64,
-        /// Of them, chosen in order to learn, where the algorithm knows the difference.
+        /// Of them, chosen in order to learn: marked by the algorithm, or not of the model believed best.
         explored: u64,
         /// Results taken in.
         updates: u64,

@@ -190,6 +190,10 @@ fn order_rule(
             }
         },
         PlainOrder::StaticOrder(list) => OrderRule::Static(models.ids(&list.models, problems)),
+        PlainOrder::LevelTable(table) => {
+            let lists = [&table.L1, &table.L2, &table.L3, &table.L4];
+            OrderRule::LevelTable(lists.map(|names| models.ids(names, problems)))
+        }
         PlainOrder::Always(one) => OrderRule::Static(vec![models.id(&one.model, problems)?]),
         PlainOrder::Random(_) => OrderRule::Random,
         PlainOrder::RoundRobin(_) => OrderRule::RoundRobin,

@@ -51,6 +51,8 @@ orders! {
     Stage4(Stage4Order),
     /// The first eligible model of a list; others are never picked.
     StaticOrder(StaticOrder),
+    /// The first eligible model of the level's own list; at a level without a list none is picked.
+    LevelTable(LevelTable),
     /// One model first, always; what follows if it fails is up to retries and fallback.
     Always(AlwaysOrder),
     /// A uniformly random eligible model.
@@ -100,6 +102,21 @@ pub struct StaticOrder {
     /// The models, the first choice first.
     #[schemars(extend("examples" = [["Groq", "Gemini"]]))]
     pub models: Vec<Name>,
+}
+
+/// A list of models for each level.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(non_snake_case, reason = "the keys are the names of the levels")]
+pub struct LevelTable {
+    /// The models for steps of level L1, the first choice first.
+    pub L1: Vec<Name>,
+    /// The models for steps of level L2.
+    pub L2: Vec<Name>,
+    /// The models for steps of level L3.
+    pub L3: Vec<Name>,
+    /// The models for steps of level L4.
+    pub L4: Vec<Name>,
 }
 
 /// One model.
