@@ -14,6 +14,7 @@ use reflexarc::domain::{AttemptRecord, ChosenBy, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::learners::stage4::{executor_rule, router_rule};
 use reflexarc::learners::{BeliefScale, CARDS, Reads};
+use reflexarc::math;
 use reflexarc::reward::STAGE4_WEIGHTS;
 use reflexarc::units::{Level, SimTime};
 
@@ -198,7 +199,7 @@ impl Weight {
         match *self {
             Self::Same => 1.0,
             Self::Last(n) => f64::from(u8::from(later < n)),
-            Self::Fading(factor) => factor.powi(later as i32),
+            Self::Fading(factor) => math::powf(factor, later as f64),
         }
     }
 }
@@ -331,7 +332,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// Features of a request of normal priority at an hour.
 fn request_features(level: Level, tokens: f64, hour: f64) -> Vec<f64> {
     let of_level = Level::ALL.map(|other| f64::from(u8::from(other == level)));
-    let rest = [(1.0 + tokens).ln() / 10.0, 1.0 / 3.0, 1.0 - (hour - 12.0).abs() / 12.0];
+    let rest = [math::ln(1.0 + tokens) / 10.0, 1.0 / 3.0, 1.0 - (hour - 12.0).abs() / 12.0];
     of_level.into_iter().chain(rest).collect()
 }
 
@@ -406,24 +407,25 @@ fn learners_of_linear_rewards_believe_their_regression_of_a_usual_request() {
 
 /// Probabilities in proportion to the exponentials of `logs`, with a part `gamma` of uniform play.
 fn exponential(logs: &[f64], gamma: f64) -> Vec<f64> {
-    let total: f64 = logs.iter().map(|log| log.exp()).sum();
+    let total: f64 = logs.iter().map(|log| math::exp(*log)).sum();
     let uniform = gamma / logs.len() as f64;
-    logs.iter().map(|log| (1.0 - gamma) * log.exp() / total + uniform).collect()
+    logs.iter().map(|log| (1.0 - gamma) * math::exp(*log) / total + uniform).collect()
 }
 
 /// What Exp3.S does to the logarithms of its weights, with gamma 0.1 and alpha 0.01.
 fn share(logs: &mut [f64], model: usize, gain: f64) {
     let n = logs.len() as f64;
-    let given = std::f64::consts::E * 0.01 / n * logs.iter().map(|log| log.exp()).sum::<f64>();
+    let given =
+        std::f64::consts::E * 0.01 / n * logs.iter().map(|log| math::exp(*log)).sum::<f64>();
     logs[model] += 0.1 * gain / n;
-    logs.iter_mut().for_each(|log| *log = (log.exp() + given).ln());
+    logs.iter_mut().for_each(|log| *log = math::ln(math::exp(*log) + given));
 }
 
 /// The probabilities of Tsallis-INF in round t, whose normaliser is searched for by halves.
 fn tsallis(losses: &[f64], t: f64) -> Vec<f64> {
     let eta = 2.0 / t.sqrt();
     let least = losses.iter().copied().fold(f64::MAX, f64::min);
-    let at = |x: f64| losses.iter().map(move |loss| 4.0 / (eta * (loss - x)).powi(2));
+    let at = |x: f64| losses.iter().map(move |loss| 4.0 / (eta * eta * (loss - x) * (loss - x)));
     let (mut low, mut high) = (least - 2.0 * (losses.len() as f64).sqrt() / eta, least);
     for _ in 0..200 {
         let middle = 0.5 * (low + high);

@@ -378,6 +378,21 @@ mod tests {
     use crate::sim::stream::{Purpose, Streams};
     use crate::units::TaskId;
 
+    /// Which of five models it is.
+    const WHICH: [f64; 25] = {
+        let mut which = [0.0; 25];
+        let mut model = 0;
+        while model < 5 {
+            which[6 * model] = 1.0;
+            model += 1;
+        }
+        which
+    };
+
+    fn context() -> Context<'static> {
+        Context { features: Features::of_pairs(&WHICH, 5), ..Context::plain(Level::L2, 9) }
+    }
+
     fn every_learner() -> impl Iterator<Item = (&'static str, AnyLearner)> {
         let prior = Prior { n_features: 5, ..Prior::of_scores(vec![[50.0; 4]; 5]) };
         CARDS.iter().map(move |(name, _)| {
@@ -399,10 +414,7 @@ mod tests {
         for (name, mut learner) in every_learner() {
             let streams = Streams::new(11);
             let eligible: ModelSet = [1, 2, 4].into_iter().map(ModelId).collect();
-            let which_model: Vec<f64> =
-                (0..25).map(|at| f64::from(u8::from(at % 6 == 0))).collect();
-            let features = Features::of_pairs(&which_model, 5);
-            let context = Context { features, ..Context::plain(Level::L2, 9) };
+            let context = context();
             let mut good = 0;
             let n = 3000_u32;
             for t in 0..n {
@@ -433,7 +445,7 @@ mod tests {
 
     fn result(model: u16, reward: f64) -> Feedback<'static> {
         Feedback {
-            context: Context::plain(Level::L2, 9),
+            context: context(),
             model: ModelId(model),
             outcome: Outcome::Success,
             served: true,
@@ -447,7 +459,7 @@ mod tests {
 
     /// Beliefs, and indices drawn from the same stream.
     fn state(learner: &AnyLearner, card: &Card) -> Vec<Option<f64>> {
-        let context = Context::plain(Level::L2, 9);
+        let context = context();
         let models = (0..5).map(ModelId);
         let beliefs = models.clone().map(|m| learner.belief(&context, m));
         let index = |m| {

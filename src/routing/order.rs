@@ -56,7 +56,7 @@ pub enum OrderRule {
         /// The algorithm.
         config: LearnerConfig,
         /// What is put around it.
-        wrappers: Wrappers,
+        wrappers: Box<Wrappers>,
         /// Which decisions share one.
         scope: LearnerScope,
         /// Models short of tokens stay eligible; the learner discounts them itself.

@@ -35,7 +35,7 @@ pub(crate) fn stationary(means: &[f64], delay: Delay) -> Problem {
 /// A learner as written in a scenario, as an order.
 pub(crate) fn order(written: &Value) -> OrderRule {
     let config: LearnerConfig = serde_json::from_value(written.clone()).expect("it is a learner");
-    let wrappers = Wrappers::default();
+    let wrappers = Box::<Wrappers>::default();
     OrderRule::Learner { config, wrappers, scope: LearnerScope::All, keeps_short: false }
 }
 

@@ -212,6 +212,7 @@ impl Learner for State {
     fn index(&self, context: &Context<'_>, model: ModelId, _: &mut Stream) -> f64 {
         self.score(context, model)
     }
+
     /// A model that is new has not been idle.
     fn model_added(&mut self, model: ModelId) {
         let own = &mut self.models[model.index()];

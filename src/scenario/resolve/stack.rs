@@ -176,7 +176,7 @@ fn order_rule(
 ) -> Option<OrderRule> {
     let learner = |config: LearnerConfig, keeps_short| OrderRule::Learner {
         config,
-        wrappers: stack.wrappers.clone(),
+        wrappers: Box::new(stack.wrappers.clone()),
         scope: stack.learner_scope,
         keeps_short,
     };
