@@ -1,8 +1,10 @@
 //! Charts and texts out of a folder of results: from its Parquet and manifest alone.
 
 pub mod charts;
+mod bandit;
 mod belief_chart;
 mod beliefs;
+mod comparison;
 mod criteria;
 mod curves;
 mod daily;
@@ -37,7 +39,9 @@ pub use diff::Diff;
 pub use measured::Measured;
 
 use beliefs::Beliefs;
+use comparison::Comparison;
 use criteria::Evidence;
+use document::Report;
 use expectations::Verdicts;
 use learned::Learned;
 use phases::Phases;
@@ -87,23 +91,40 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         rendered.write(&path, name).map_err(|e| ResultsError::write(&path, &e))?;
     }
     let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-    let (execution, criteria) = execution::report(&evidence);
-    let mut reports = vec![execution];
-    reports.push(performance::report(folder, &evidence, &names)?);
-    reports.push(learning_results::report(folder, &evidence, &learned, &beliefs, &phases)?);
-    reports.extend(daily::reports(folder, &evidence, &subjects)?);
-    reports.extend(learning::reports(folder, &evidence, &learned, &beliefs, &phases, &subjects)?);
+    let comparison = Comparison::read(folder, &evidence)?;
+    let comparison = comparison.as_ref();
+    let mut reports: Vec<Report> = comparison.map(Comparison::report).into_iter().collect();
+    let is_bandit = comparison::is_bandit(&manifest);
+    let mut criteria = String::new();
+    if !is_bandit {
+        let execution;
+        (execution, criteria) = execution::report(&evidence);
+        reports.push(execution);
+        reports.push(performance::report(folder, &evidence, &names)?);
+        reports.push(learning_results::report(folder, &evidence, &learned, &beliefs, &phases)?);
+        reports.extend(daily::reports(folder, &evidence, &subjects)?);
+        let own = learning::reports(folder, &evidence, &learned, &beliefs, &phases, &subjects)?;
+        reports.extend(own);
+    }
     for report in &reports {
         let path = folder.join(&report.path);
         let above = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(above).map_err(|e| ResultsError::write(above, &e))?;
         std::fs::write(&path, &report.text).map_err(|e| ResultsError::write(&path, &e))?;
     }
-    let text = summary::markdown(&evidence, &policies, &names, &reports, &verdicts);
+    let text = match is_bandit {
+        true => bandit::markdown(&evidence, comparison, &names, &reports, &verdicts),
+        false => summary::markdown(&evidence, &policies, comparison, &names, &reports, &verdicts),
+    };
     let path = folder.join(SUMMARY);
     std::fs::write(&path, text).map_err(|e| ResultsError::write(&path, &e))?;
-    let dashboard = dashboard::dashboard(folder, &evidence)?;
-    let text = summary::console(&evidence, &policies, &dashboard);
+    let text = match is_bandit {
+        true => bandit::console(&evidence, comparison),
+        false => {
+            let dashboard = dashboard::dashboard(folder, &evidence)?;
+            summary::console(&evidence, &policies, comparison, &dashboard)
+        }
+    };
     let text = text + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }

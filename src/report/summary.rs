@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::analysis::measure::{self, MEASURES, Measure};
 use crate::report::CHARTS;
+use crate::report::comparison::Comparison;
 use crate::report::criteria::Evidence;
 use crate::report::document::{Report, links};
 use crate::report::entries::{Entries, heading, with_interval};
@@ -142,7 +143,7 @@ fn difference_table(
     (manifest.variants.len() > 1 && manifest.seeds.len() > 1).then_some(table)
 }
 
-fn seeds_text(manifest: &Manifest) -> String {
+pub(super) fn seeds_text(manifest: &Manifest) -> String {
     match manifest.seeds.len() {
         1 => "one seed, so no intervals".to_owned(),
         n => format!("means over {n} seeds with 95 % intervals"),
@@ -150,7 +151,12 @@ fn seeds_text(manifest: &Manifest) -> String {
 }
 
 /// The summary for the console, its first look below the title.
-pub(super) fn console(evidence: &Evidence<'_>, policies: &Policies, dashboard: &str) -> String {
+pub(super) fn console(
+    evidence: &Evidence<'_>,
+    policies: &Policies,
+    comparison: Option<&Comparison<'_>>,
+    dashboard: &str,
+) -> String {
     let Evidence { manifest, entries, .. } = evidence;
     let mut text = String::new();
     put(&mut text, &format!("{}\n{}\n", manifest.scenario, manifest.question));
@@ -162,6 +168,9 @@ pub(super) fn console(evidence: &Evidence<'_>, policies: &Policies, dashboard: &
         };
         put(&mut text, &format!("\n{title}{}\n\n", seeds_text(manifest)));
         put(&mut text, &main_table(entries, manifest, block, "run").console());
+        if let Some((sentence, _)) = comparison.and_then(|own| own.told(block)) {
+            line(&mut text, format_args!("\n{sentence}"));
+        }
         put(&mut text, &policies.console(manifest, block));
         for (window, measure, title) in level_views(block) {
             // How often the plan merely named a target is left to the written summary.
@@ -215,6 +224,7 @@ fn put(text: &mut String, more: &str) {
 pub(super) fn markdown(
     evidence: &Evidence<'_>,
     policies: &Policies,
+    comparison: Option<&Comparison<'_>>,
     charts: &[&str],
     reports: &[Report],
     verdicts: &Verdicts<'_>,
@@ -249,6 +259,9 @@ pub(super) fn markdown(
         faults(&mut text, block);
         random_faults(&mut text, block);
         put(&mut text, "\n");
+        if let Some((sentence, _)) = comparison.and_then(|own| own.told(block)) {
+            line(&mut text, format_args!("**{sentence}**\n"));
+        }
         put(&mut text, &main_table(entries, manifest, block, "run").markdown());
         put(&mut text, &policies.markdown(manifest, block));
         for (window, measure, title) in level_views(block) {

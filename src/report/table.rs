@@ -32,6 +32,10 @@ impl TextTable {
         self.rows.is_empty()
     }
 
+    pub(super) fn n_columns(&self) -> usize {
+        self.header.len()
+    }
+
     pub(super) fn console(&self) -> String {
         let widths: Vec<usize> = (0..self.header.len())
             .map(|c| self.all().map(|row| row[c].chars().count()).max().unwrap_or(0))
