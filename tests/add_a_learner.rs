@@ -14,34 +14,34 @@ fn blocks() -> Vec<String> {
 }
 
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+    fs::create_dir_all(to).expect("done");
+    for entry in fs::read_dir(from).expect("done").map(Result::unwrap) {
         let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry.file_type().expect("done").is_dir() {
             copy(&entry.path(), &to);
         } else {
-            fs::copy(entry.path(), to).unwrap();
+            fs::copy(entry.path(), to).expect("done");
         }
     }
 }
 
 fn change(path: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).expect("done");
     assert!(text.contains(from), "{} has no `{from}`", path.display());
-    fs::write(path, text.replacen(from, to, 1)).unwrap();
+    fs::write(path, text.replacen(from, to, 1)).expect("done");
 }
 
 #[test]
 #[ignore = "compiles the library once more; `.ci/acceptance` runs it"]
 fn the_learner_of_the_readme_is_added_by_one_file_and_one_row() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let place = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().expect("done");
     let copied = place.path();
     for folder in ["src", "scenarios", "benches"] {
         copy(&root.join(folder), &copied.join(folder));
     }
     for file in ["Cargo.toml", "Cargo.lock"] {
-        fs::copy(root.join(file), copied.join(file)).unwrap();
+        fs::copy(root.join(file), copied.join(file)).expect("done");
         // A package of another name leaves what is built of this one alone.
         change(&copied.join(file), "name = \"reflexarc\"", "name = \"one-more\"");
     }
@@ -49,7 +49,7 @@ fn the_learner_of_the_readme_is_added_by_one_file_and_one_row() {
 
     let [file, module, row] = blocks().try_into().expect("a file, its `mod` line and a row");
     let learners = copied.join("src/learners");
-    fs::write(learners.join("stationary/follow_the_leader.rs"), file).unwrap();
+    fs::write(learners.join("stationary/follow_the_leader.rs"), file).expect("done");
     change(
         &learners.join("stationary/mod.rs"),
         "pub mod ",
@@ -58,17 +58,18 @@ fn the_learner_of_the_readme_is_added_by_one_file_and_one_row() {
     change(&learners.join("mod.rs"), "\nlearners! {\n", &format!("\nlearners! {{\n{row}"));
 
     // The libraries that were compiled for this package serve the other one as well.
-    let target = Path::new(env!("CARGO_BIN_EXE_reflexarc")).ancestors().nth(2).unwrap();
+    let target = Path::new(env!("CARGO_BIN_EXE_reflexarc")).ancestors().nth(2).expect("done");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--offline", "--bin", "one-more", "--target-dir"])
         .arg(target)
         .current_dir(copied)
         .output()
-        .unwrap();
+        .expect("done");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let program = target.join("release/one-more");
     let run = |arguments: &[&str]| {
-        let said = Command::new(&program).args(arguments).current_dir(copied).output().unwrap();
+        let said =
+            Command::new(&program).args(arguments).current_dir(copied).output().expect("done");
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
         text
@@ -86,5 +87,5 @@ fn the_learner_of_the_readme_is_added_by_one_file_and_one_row() {
         "--quiet",
     ]);
     assert!(compared.contains("follow_the_leader"), "{compared}");
-    fs::remove_file(&program).unwrap();
+    fs::remove_file(&program).expect("done");
 }

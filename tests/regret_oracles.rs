@@ -34,10 +34,11 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let mut reader = csv::Reader::from_path("tests/vectors/regret_reference.csv").unwrap();
-    let records = reader.records().map(|row| row.unwrap());
+    let mut reader =
+        csv::Reader::from_path("tests/vectors/regret_reference.csv").expect("the reference");
+    let records = reader.records().map(|row| row.expect("a row"));
     let oracles = records.filter(|row| &row[11] == "oracle");
-    let number = |text: &str| if text.is_empty() { 0.0 } else { text.parse().unwrap() };
+    let number = |text: &str| if text.is_empty() { 0.0 } else { text.parse().expect("a number") };
     oracles
         .map(|row| Row {
             problem: row[0].to_owned(),
@@ -76,8 +77,8 @@ fn problem(row: &Row) -> Problem {
             )
         }
         "lin_d5_K10_noise0.1" => {
-            let text = std::fs::read_to_string("tests/vectors/linear_theta.csv").unwrap();
-            let line = |line: &str| line.split(',').map(|x| x.parse().unwrap()).collect();
+            let text = std::fs::read_to_string("tests/vectors/linear_theta.csv").expect("theta");
+            let line = |line: &str| line.split(',').map(|x| x.parse().expect("a number")).collect();
             let theta: Vec<Vec<f64>> = text.lines().map(line).collect();
             Problem {
                 horizon: 5_000,
@@ -95,7 +96,7 @@ fn number(params: &str, key: &str) -> f64 {
     let from = params.find(&format!("{key}=")).unwrap_or_else(|| panic!("{key} in {params}"));
     let text = &params[from + key.len() + 1..];
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    text[..end].trim_end_matches('.').parse().unwrap()
+    text[..end].trim_end_matches('.').parse().expect("a number")
 }
 
 /// The learner of a row, as in a scenario; `None` is the order `random`.
@@ -175,7 +176,7 @@ fn regrets(cell: &Cell, reps: u64) -> Vec<f64> {
         let workers: Vec<_> = (0..threads)
             .map(|k| scope.spawn(move || share(k).map(play).collect::<Vec<f64>>()))
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        workers.into_iter().flat_map(|worker| worker.join().expect("it ends")).collect()
     })
 }
 

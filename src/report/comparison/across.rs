@@ -46,6 +46,8 @@ pub(super) struct Across<'a> {
 /// One variant over all blocks.
 pub(super) struct AcrossRow<'a> {
     pub(super) variant: &'a str,
+    /// It is told the truth: a reference.
+    pub(super) is_told: bool,
     /// As [`AGGREGATES`].
     pub(super) aggregates: Vec<Aggregated>,
     /// Probability that a run of it beats one of the baseline, both of one block and of any seeds.
@@ -104,6 +106,7 @@ impl<'a> Across<'a> {
             let aggregated = |aggregate: &Aggregate| Aggregated::of(*aggregate, own);
             AcrossRow {
                 variant,
+                is_told: is_told(manifest, variant),
                 aggregates: AGGREGATES.iter().filter_map(aggregated).collect(),
                 improvement: against.and_then(|baseline| {
                     probability_of_improvement(own, &scores[baseline], Design::default())

@@ -266,12 +266,13 @@ fn score(value: f64) -> String {
 
 fn over_blocks(text: &mut Document, across: &Across<'_>, baseline: &str) {
     let n = across.blocks.len();
-    let best = &across.rows[0];
-    text.paragraph(&format!(
-        "**Over {n} blocks `{}` has the highest score: an interquartile mean of {}.**",
-        best.variant,
-        best.aggregates[0].text(score)
-    ));
+    if let Some(best) = across.rows.iter().find(|row| !row.is_told) {
+        text.paragraph(&format!(
+            "**Over {n} blocks `{}` has the highest score: an interquartile mean of {}.**",
+            best.variant,
+            best.aggregates[0].text(score)
+        ));
+    }
     let scale = match &across.scale {
         Scale::Regret(of) => format!(
             "The score of a run is 1 - regret / mean regret of `{of}` in the block: 1 loses nothing, 0 as much as `{of}`."
