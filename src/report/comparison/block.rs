@@ -52,6 +52,8 @@ pub(super) struct Leader<'a> {
     pub(super) equal: Vec<&'a str>,
     /// How many were ranked.
     pub(super) of: usize,
+    /// The best of those that learn, if that is another one.
+    pub(super) learner: Option<&'a str>,
     /// Places of the plan's own routers, from 1, the leader left out.
     pub(super) plan: Vec<(&'a str, usize)>,
     /// Those that are told the truth, and so not ranked.
@@ -127,6 +129,11 @@ fn leader<'a>(manifest: &Manifest, ranking: &Ranking<'a>) -> Option<Leader<'a>> 
         undecided: with(Verdict::Undecided),
         equal: with(Verdict::PracticallyEqual),
         of: ranked.len(),
+        learner: ranked
+            .iter()
+            .find(|s| learner(manifest, s.variant).is_some())
+            .filter(|first| first.variant != best.variant)
+            .map(|first| first.variant),
         plan: plan.map(|(s, place)| (s.variant, place)).collect(),
         told: told.iter().map(|s| s.variant).collect(),
     })

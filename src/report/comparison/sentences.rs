@@ -105,6 +105,9 @@ impl BlockComparison<'_> {
         } else {
             text += &apart(leader);
         }
+        if let Some(learner) = leader.learner {
+            text += &format!(" The best learner is `{learner}`.");
+        }
         let plan: Vec<String> = leader
             .plan
             .iter()
