@@ -362,6 +362,10 @@ fn a_learner_is_described_by_rule_source_limits_and_keys_with_defaults() {
             let text = line.map(|line| line[part.len()..].trim());
             assert!(text.is_some_and(|text| text.len() > 10), "{name}: no {part} in {full}");
         }
+        if let Some(key) = name.strip_prefix("wrappers.") {
+            assert!(full.contains(&format!("in `[stack.wrappers]`:\n  {key} (")), "{full}");
+            continue;
+        }
         let head = format!("\nkeys of `order.learner.{name}`:\n");
         let keys = full.split_once(&head).expect("a list of keys").1;
         for key in keys.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {

@@ -6,7 +6,8 @@ use clap::ValueEnum;
 
 use super::{Stop, print};
 use crate::analysis::measure::MEASURES;
-use crate::learners::{CARDS, LearnerConfig};
+use crate::learners::wrappers::{self, Wrappers};
+use crate::learners::{CARDS, Card, LearnerConfig};
 use crate::registry::Latency;
 use crate::results::schema::TABLES;
 use crate::scenario::written::{Breaker, Effect, Order, Workload};
@@ -17,7 +18,7 @@ use crate::units::Level;
 pub(super) enum What {
     /// Models of the shipped registries
     Models,
-    /// Learning algorithms
+    /// Learning algorithms, and what may be put around them
     Learners,
     /// Router orders
     Routers,
@@ -82,20 +83,30 @@ fn kinds<T: schemars::JsonSchema>() -> Vec<Entry> {
         .collect()
 }
 
+/// The learners, and what may be put around them.
 fn learners() -> Vec<Entry> {
-    CARDS
-        .iter()
-        .map(|(name, card)| {
-            let keys = schema::describe::<LearnerConfig>(name).unwrap_or_default();
-            let keys: String =
-                keys.split_inclusive('\n').skip(1).collect::<Vec<_>>().concat();
-            let full = format!(
-                "{name}: {}\n\nrule     {}\nsource   {}\nlimits   {}\n\nkeys of `order.learner.{name}`:\n{keys}",
-                card.summary, card.formula, card.source, card.fails
-            );
-            Entry { name: (*name).to_owned(), line: card.summary.to_owned(), full }
-        })
-        .collect()
+    let entry = |name: String, card: &Card, keys: &str| Entry {
+        full: format!(
+            "{name}: {}\n\nrule     {}\nsource   {}\nlimits   {}\n\n{keys}",
+            card.summary, card.formula, card.source, card.fails
+        ),
+        name,
+        line: card.summary.to_owned(),
+    };
+    let learners = CARDS.iter().map(|(name, card)| {
+        let keys = schema::describe::<LearnerConfig>(name).unwrap_or_default();
+        let keys: String = keys.split_inclusive('\n').skip(1).collect();
+        entry((*name).to_owned(), card, &format!("keys of `order.learner.{name}`:\n{keys}"))
+    });
+    let wrappers = wrappers::CARDS.iter().map(|(key, card)| {
+        let keys = schema::describe_key::<Wrappers>(key).unwrap_or_default();
+        entry(
+            format!("wrappers.{key}"),
+            card,
+            &format!("around any learner, in `[stack.wrappers]`:\n{keys}"),
+        )
+    });
+    learners.chain(wrappers).collect()
 }
 
 fn tables() -> Vec<Entry> {

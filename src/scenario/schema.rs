@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use super::shape::{FORM, Kind, SHORT_FOR, Shape, followed, kind_of, texts_of, without_null};
+use super::shape::{
+    FORM, Field, Kind, SHORT_FOR, Shape, followed, kind_of, texts_of, without_null,
+};
 use super::written::Scenario;
 
 /// Schema key with the required keys of a part that may be spread over several layers.
@@ -136,22 +138,37 @@ pub fn describe_table<T: JsonSchema>() -> String {
     text
 }
 
+/// One key of a table with what may be written, the default and the meaning, and the keys or kinds below it.
+pub fn describe_key<T: JsonSchema>(key: &str) -> Option<String> {
+    let shape = Shape::of::<T>();
+    let field = shape.fields().iter().find(|field| field.key == key)?;
+    let mut text = String::new();
+    describe_field(field, &mut text);
+    if !field.shape.fields().is_empty() || !field.shape.kinds().is_empty() {
+        describe_keys(&field.shape, &mut text);
+    }
+    Some(text)
+}
+
+fn describe_field(field: &Field, text: &mut String) {
+    let need = match (&field.default, field.required) {
+        (_, true) => "required".to_owned(),
+        // The defaults of a table's keys are those of the single keys.
+        (Some(default), false) if field.shape.fields().is_empty() => format!("default {default}"),
+        _ => "optional".to_owned(),
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {} ({}; {need})", field.key, field.shape.words);
+    let _ = writeln!(text, "      {}", field.description);
+}
+
 fn describe_keys(shape: &Shape, text: &mut String) {
     for inner in shape.kinds() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {}: {}", inner.name, inner.description);
     }
     for field in shape.fields() {
-        let need = match (&field.default, field.required) {
-            (_, true) => "required".to_owned(),
-            // The defaults of a table's keys are those of the single keys.
-            (Some(default), false) if field.shape.fields().is_empty() => {
-                format!("default {default}")
-            }
-            _ => "optional".to_owned(),
-        };
-        let _ = writeln!(text, "  {} ({}; {need})", field.key, field.shape.words);
-        let _ = writeln!(text, "      {}", field.description);
+        describe_field(field, text);
     }
     if shape.kinds().is_empty() && shape.fields().is_empty() {
         let what = match shape.sample().as_deref() {

@@ -6,7 +6,16 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Count, Share};
-use crate::learners::{Context, Features, Feedback, Learner};
+use crate::learners::{Card, Context, Features, Feedback, Learner};
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "What lies back counts less (discount) or not at all (window).",
+    formula: "discount: all statistics times g, then the new result; window: the oldest of w results is taken back as a new one comes",
+    source: "Garivier, Moulines, \"On upper-confidence bound policies for switching bandit problems\", 2011",
+    fails: "Needs statistics that are sums over results. Where nothing changes it explores for ever: regret grows linearly.",
+    ..Card::BLANK
+};
 
 /// How what lies back is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

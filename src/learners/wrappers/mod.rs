@@ -43,6 +43,16 @@ pub struct Wrappers {
     pub estimate_propensity: Option<Count>,
 }
 
+/// Key and card of every wrapper, in the order of [`Wrappers`].
+pub const CARDS: &[(&str, Card)] = &[
+    ("count_pending", pending::CARD),
+    ("memory", memory::CARD),
+    ("restart", restart::CARD),
+    ("pacing", pacing::CARD),
+    ("warm_start", warm_start::CARD),
+    ("estimate_propensity", propensity::CARD),
+];
+
 /// A learner with what is put around it.
 #[derive(Clone, Debug)]
 pub struct Wrapped {

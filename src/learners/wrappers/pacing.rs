@@ -6,8 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::Positive;
 use crate::domain::{ModelSet, Propensity};
 use crate::learners::arms::largest;
-use crate::learners::{Choice, Context, Feedback, Learner, Prior};
+use crate::learners::{Card, Choice, Context, Feedback, Learner, Prior};
 use crate::sim::stream::Stream;
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "Spending is held at a target rate by a price on cost.",
+    formula: "argmax index - price x cost / target; price <- min(max_price, max(0, price + eta (cost / target - 1)))",
+    source: "Balseiro, Gur, \"Learning in repeated auctions with budgets\", 2019",
+    fails: "Needs a learner with an index; spends too much until the price has risen, at most target x max_price / eta more.",
+    ..Card::BLANK
+};
 
 /// Spending at a target rate: the model with the largest index less price x cost / target is played.
 ///

@@ -1,6 +1,16 @@
 //! Choices whose results are still to come, per model.
 
+use crate::learners::Card;
 use crate::units::ModelId;
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "Choices whose results are late count as plays, so that a bound does not repeat one model until they come.",
+    formula: "index of mean and plays + pending; a model without any result goes by its pending choices, the fewest first",
+    source: "optimism with in-flight counts, as in Joulani, Gyorgy, Szepesvari, \"Online learning under delayed feedback\", 2013",
+    fails: "Does nothing where results come at once, and little for learners that draw: they spread their choices of themselves.",
+    ..Card::BLANK
+};
 
 /// Counts of pending choices.
 #[derive(Clone, Debug)]

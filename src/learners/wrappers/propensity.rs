@@ -1,8 +1,17 @@
 //! The probability of a choice that has no closed form, from the same choice drawn again and again.
 
 use crate::domain::Propensity;
-use crate::learners::Choice;
+use crate::learners::{Card, Choice};
 use crate::sim::stream::Stream;
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "The probability of a choice that has no closed form is estimated from choices drawn again.",
+    formula: "(k + 1) / (n + 1) for k of n redraws that agree; marked as estimated",
+    source: "Monte Carlo; Agresti, Coull, \"Approximate is better than exact\", 1998, for the added draw",
+    fails: "Costs n choices for each; a probability below 1 / n is not told from 0.",
+    ..Card::BLANK
+};
 
 /// Blocks of random numbers that one redraw may take.
 const APART: u32 = 1 << 16;

@@ -4,8 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Count, NonNegative, Positive, Share};
 use crate::learners::drifting::detect::{Glr, Halves, PageHinkley};
-use crate::learners::{AnyLearner, Feedback, Learner, Prior};
+use crate::learners::{AnyLearner, Card, Feedback, Learner, Prior};
 use crate::units::ModelId;
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "The learner starts again from nothing, at intervals or when a test finds a change.",
+    formula: "every n results; or a generalised likelihood ratio (glr), the halves of a window, or Page-Hinkley's test on each model's rewards",
+    source: "Besson, Kaufmann, Maillard, Seznec, \"Efficient change-point detection for tackling piecewise-stationary bandits\", 2022; Cao, Wen, Kveton, Xie 2019; Page 1954",
+    fails: "A change of a model that is no longer called is not seen; slow drift may never be found.",
+    ..Card::BLANK
+};
 
 /// When a learner starts again, as fresh as at the beginning (with its warm start, if it has one).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -4,8 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Count, Probability};
 use crate::domain::{Outcome, Propensity};
-use crate::learners::{AnyLearner, Context, Feedback, Learner, Prior};
+use crate::learners::{AnyLearner, Card, Context, Feedback, Learner, Prior};
 use crate::units::{Level, ModelId};
+
+/// How it is described.
+pub const CARD: Card = Card {
+    summary: "The learner starts with results that agree with the declared scores.",
+    formula: "so many results of reward score / 100 x full_score per model, before the first decision",
+    source: "pseudo-observations, as in Shivaswamy, Joachims, \"Multi-armed bandit problems with history\", 2012",
+    fails: "Declared scores that are wrong mislead until as many real results outweigh them.",
+    ..Card::BLANK
+};
 
 /// A learner that starts as if it had seen results that agree with the declared scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
