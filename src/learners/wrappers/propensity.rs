@@ -8,7 +8,7 @@ use crate::sim::stream::Stream;
 pub const CARD: Card = Card {
     summary: "The probability of a choice that has no closed form is estimated from choices drawn again.",
     formula: "(k + 1) / (n + 1) for k of n redraws that agree; marked as estimated",
-    source: "Monte Carlo; Agresti, Coull, \"Approximate is better than exact\", 1998, for the added draw",
+    source: "Monte Carlo, the choice itself counted, as in Phipson, Smyth, \"Permutation P-values should never be zero\", 2010",
     fails: "Costs n choices for each; a probability below 1 / n is not told from 0.",
     ..Card::BLANK
 };
