@@ -7,7 +7,7 @@ use crate::report::frame::{Frame, Row, RunKey};
 use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
-use crate::results::parquet::Rows;
+use crate::results::parquet::{Coded, Rows};
 use crate::results::schema::{Checkpoints, Curves, Faults, ModelCurves, Tuning};
 use crate::units::Level;
 
@@ -61,6 +61,24 @@ pub(super) struct Tried {
     pub(super) regret: Option<f64>,
 }
 
+/// Columns of curves that are drawn.
+const OF_CURVES: [&str; 12] = [
+    "level",
+    "from_s",
+    "to_s",
+    "from_task",
+    "to_task",
+    "tasks",
+    "in_time",
+    "efficiency",
+    "cumulative_reward",
+    "cumulative_decision_regret",
+    "cumulative_cost_usd",
+    "best_model_share",
+];
+/// Columns of checkpoints that are drawn.
+const OF_CHECKPOINTS: [&str; 2] = ["tasks", "cumulative_decision_regret"];
+
 /// All tables that charts need.
 pub(super) struct Tables {
     curves: Frame,
@@ -73,8 +91,8 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Self, ResultsError> {
         Ok(Self {
-            curves: Frame::whole::<Curves<'_>>(folder)?,
-            checkpoints: Frame::whole::<Checkpoints<'_>>(folder)?,
+            curves: Frame::read(folder, &Curves::DOC, &OF_CURVES)?,
+            checkpoints: Frame::read(folder, &Checkpoints::DOC, &OF_CHECKPOINTS)?,
             models: models(folder)?,
             met: met(folder, manifest)?,
             tried: tried(folder)?,
@@ -122,29 +140,37 @@ impl Tables {
     }
 }
 
+/// Part by part: there is a row for every model and point of every run.
 fn models(folder: &Path) -> Result<ModelPoints, ResultsError> {
-    let rows = Rows::read(folder, &ModelCurves::DOC)?;
-    let (block, variant) = (rows.texts("block")?, rows.texts("variant")?);
-    let (model, bin) = (rows.texts("model")?, rows.numbers("bin")?);
-    let used = rows.numbers("quota_used_tokens")?;
-    let limit = rows.numbers("quota_limit_tokens")?;
-    let calls = rows.numbers("calls")?;
-    let mut served = Vec::new();
-    for level in Level::ALL {
-        served.push(rows.numbers(&format!("served_{}", level.name().to_lowercase()))?);
-    }
+    let served = Level::ALL.map(|level| format!("served_{}", level.name().to_lowercase()));
+    let quota = ["quota_used_tokens", "quota_limit_tokens"];
+    let columns = ["block", "variant", "model", "bin", "calls"].into_iter().chain(quota);
+    let columns: Vec<&str> = columns.chain(served.iter().map(String::as_str)).collect();
     let mut points = ModelPoints::new();
-    for at in 0..block.len() {
-        let bin = bin[at].unwrap_or(0.0) as u64;
-        let key = (block[at].clone(), variant[at].clone(), model[at].clone(), bin);
-        let entry = points.entry(key).or_default();
-        entry.used_share.push(match (used[at], limit[at]) {
-            (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
-            _ => None,
-        });
-        entry.calls += calls[at].unwrap_or(0.0);
-        for (sum, served) in entry.served.iter_mut().zip(&served) {
-            *sum += served[at].unwrap_or(0.0);
+    for rows in Rows::by_part(folder, &ModelCurves::DOC, &columns)? {
+        let rows = rows?;
+        let [block, variant, model] =
+            [rows.coded("block")?, rows.coded("variant")?, rows.coded("model")?];
+        let [used, limit] = quota.map(|name| rows.numbers(name));
+        let (bin, used, limit) = (rows.numbers("bin")?, used?, limit?);
+        let calls = rows.numbers("calls")?;
+        let mut by_level = Vec::new();
+        for name in &served {
+            by_level.push(rows.numbers(name)?);
+        }
+        for at in 0..calls.len() {
+            let text = |own: &Coded| own.text(at).to_owned();
+            let bin = bin[at].unwrap_or(0.0) as u64;
+            let entry =
+                points.entry((text(&block), text(&variant), text(&model), bin)).or_default();
+            entry.used_share.push(match (used[at], limit[at]) {
+                (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
+                _ => None,
+            });
+            entry.calls += calls[at].unwrap_or(0.0);
+            for (sum, served) in entry.served.iter_mut().zip(&by_level) {
+                *sum += served[at].unwrap_or(0.0);
+            }
         }
     }
     Ok(points)

@@ -17,7 +17,9 @@ impl<'n, S: RowSink> Recorder<'n, S> {
         for (bin, sums) in self.statistics.curve.iter().enumerate() {
             let (from, to) = self.recording.bins.edges(bin);
             let in_time = matches!(self.recording.bins, Bins::Time { .. });
-            for (at, sums) in sums.iter().enumerate() {
+            // Bandit problems have no levels.
+            let n_scopes = if self.recording.is_bandit { 1 } else { sums.len() };
+            for (at, sums) in sums[..n_scopes].iter().enumerate() {
                 cumulative[at].0 += sums.reward;
                 cumulative[at].1 += sums.decision_regret;
                 cumulative[at].2 += sums.cost_usd;

@@ -162,7 +162,7 @@ table! {
 }
 
 table! {
-    /// One row per point of a run's curves, for all levels together and for each.
+    /// One row per point of a run's curves, for all levels together and (but in bandit mode) for each.
     Curves of CurveRow, "curves" of every run {
         /// all, or L1 to L4.
         level: &'n str,
