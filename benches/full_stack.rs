@@ -18,7 +18,7 @@ use reflexarc::analysis::run::Bins;
 use reflexarc::calendar::LocalClock;
 use reflexarc::domain::{ModelSet, Outcome, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer, Unobserved};
-use reflexarc::learners::{CARDS, Context, Feedback, Learner, LearnerConfig, Prior};
+use reflexarc::learners::{CARDS, Context, Features, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
 use reflexarc::registry::Latency;
 use reflexarc::results::column::Table;
@@ -435,10 +435,13 @@ fn compare_latency() {
 }
 
 fn bench_learners() {
-    const DECISIONS: u64 = 200_000;
-    let prior = Prior::of_scores(vec![[50.0; 4]; SERVERS]);
+    const DECISIONS: u64 = 50_000;
+    let features = [0.6, -0.2, 0.5, 0.3, 0.5];
+    let scores = Prior::of_scores(vec![[50.0; 4]; SERVERS]);
+    let prior = Prior { n_features: features.len(), ..scores };
     let eligible = ModelSet::first(SERVERS);
-    let context = Context::plain(Level::L1, 10);
+    let features = Features::of_request(&features);
+    let context = Context { features, ..Context::plain(Level::L1, 10) };
     let streams = Streams::new(SEED);
     let decide = |name: &str| {
         let mut learner = learner(name).build(&prior);
@@ -453,7 +456,7 @@ fn bench_learners() {
                 served: true,
                 quality: 100.0 * reward,
                 reward,
-                cost: 0.0,
+                cost: 0.3,
                 own: true,
                 propensity: choice.propensity,
             });
