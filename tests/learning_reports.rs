@@ -590,7 +590,7 @@ fn assert_whole(folder: &Path) {
         for bad in ["NaN", "-0.0 ", "None", "Some("] {
             assert!(!text.contains(bad), "{name} has {bad}");
         }
-        let is_part = |c: char| c.is_alphanumeric() || "+-.".contains(c);
+        let is_part = |c: char| c.is_alphanumeric() || "+-._".contains(c);
         let mut words = text.split(|c| !is_part(c));
         assert!(!words.any(|word| ["inf", "+inf", "-inf"].contains(&word)), "{name} has inf");
         let blocks: Vec<&str> = text.split("\n\n").map(str::trim).collect();
