@@ -384,12 +384,13 @@ fn or_dash(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
 fn tuned(text: &mut Document, comparison: &Comparison<'_>) {
     let manifest = comparison.manifest;
     let studies = &comparison.tuned;
-    let Some(first) = studies.first() else { return };
+    if studies.is_empty() {
+        return;
+    }
     let has_blocks = manifest.blocks.len() > 1;
-    text.paragraph(&format!(
-        "Each value was tried on {} selection seeds, none of them reported here; the chosen one is held against the variant as written on the reported seeds.",
-        first.n_selection
-    ));
+    text.paragraph(
+        "Each value was tried on selection seeds, none of them reported here; the chosen one is held against the variant as written on the reported seeds.",
+    );
     let mut header: Vec<String> = if has_blocks { vec!["block".to_owned()] } else { Vec::new() };
     let columns =
         ["variant", "parameter", "tried", "as written", "chosen", "measure", "as written"];
@@ -415,6 +416,7 @@ fn tuned_row(study: &Tuned, comparison: &Comparison<'_>, has_blocks: bool) -> Ve
         1..=4 => study.values.iter().map(|v| value(*v)).collect::<Vec<_>>().join(", "),
         n => format!("{n} from {} to {}", value(least), value(most)),
     };
+    let tried = format!("{tried} ({} seeds)", study.n_selection);
     let (held, verdict) = match &study.difference {
         None => ("-".to_owned(), "-"),
         Some((difference_, verdict)) => (difference(difference_, measure), verdict.name()),
