@@ -78,15 +78,9 @@ fn played(name: &str, wrappers: &Wrappers, rounds: u64, seed: u64) -> (Wrapped, 
         let mean = 0.2 + 0.15 * f64::from(choice.model.0);
         let reward = f64::from(u8::from(world.uniform() < mean));
         learner.learn(&Feedback {
-            context,
-            model: choice.model,
-            outcome: Outcome::Success,
-            served: true,
-            quality: 100.0 * reward,
-            reward,
             cost: 0.3,
-            own: true,
             propensity: choice.propensity,
+            ..Feedback::answered(context, choice.model, reward)
         });
     }
     (learner, reads)

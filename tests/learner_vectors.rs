@@ -92,15 +92,8 @@ fn taught(written: Value, k: usize, [mean, plays, n]: [f64; 3]) -> AnyLearner {
 
 fn feedback(model: u16, reward: f64, propensity: Propensity) -> Feedback<'static> {
     Feedback {
-        context: Context::plain(Level::L1, 0),
-        model: ModelId(model),
-        outcome: Outcome::Success,
-        served: true,
-        quality: 100.0,
-        reward,
-        cost: 0.0,
-        own: true,
         propensity,
+        ..Feedback::answered(Context::plain(Level::L1, 0), ModelId(model), reward)
     }
 }
 

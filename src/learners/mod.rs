@@ -122,6 +122,24 @@ pub struct Feedback<'a> {
     pub propensity: Propensity,
 }
 
+impl<'a> Feedback<'a> {
+    /// A full answer to a call that the learner chose, with an unknown probability and at no cost.
+    #[must_use]
+    pub fn answered(context: Context<'a>, model: ModelId, reward: f64) -> Self {
+        Self {
+            context,
+            model,
+            outcome: Outcome::Success,
+            served: true,
+            quality: 100.0 * reward,
+            reward,
+            cost: 0.0,
+            own: true,
+            propensity: Propensity::Unknown,
+        }
+    }
+}
+
 /// What a learner may start from.
 #[derive(Clone, Debug)]
 pub struct Prior {
@@ -445,15 +463,9 @@ mod tests {
 
     fn result(model: u16, reward: f64) -> Feedback<'static> {
         Feedback {
-            context: context(),
-            model: ModelId(model),
-            outcome: Outcome::Success,
-            served: true,
-            quality: 100.0 * reward,
-            reward,
             cost: 0.5,
-            own: true,
             propensity: Propensity::Exact(0.4),
+            ..Feedback::answered(context(), ModelId(model), reward)
         }
     }
 

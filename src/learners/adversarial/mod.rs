@@ -30,17 +30,8 @@ mod tests {
             let p = |learner: &crate::learners::AnyLearner, m: u16| {
                 learner.belief(&context, ModelId(m)).expect("a probability")
             };
-            let mut feedback = Feedback {
-                context,
-                model: ModelId(0),
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0,
-                reward: 0.9,
-                cost: 0.0,
-                own: false,
-                propensity: Propensity::Unknown,
-            };
+            let mut feedback =
+                Feedback { own: false, ..Feedback::answered(context, ModelId(0), 0.9) };
             learner.learn(&feedback);
             assert_eq!(p(&learner, 0), p(&learner, 1), "{written}");
             (feedback.own, feedback.propensity) = (true, Propensity::Exact(0.5));

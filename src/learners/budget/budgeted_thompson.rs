@@ -89,15 +89,9 @@ mod tests {
             // Ratios 1, 2 and 0.5.
             let (mean, cost) = [(0.9, 0.9), (0.5, 0.25), (0.2, 0.4)][choice.model.index()];
             learner.learn(&Feedback {
-                context,
-                model: choice.model,
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0,
-                reward: bernoulli(mean),
                 cost: bernoulli(cost),
-                own: true,
                 propensity: choice.propensity,
+                ..Feedback::answered(context, choice.model, bernoulli(mean))
             });
         }
         // A ratio of 2 lies several standard deviations of either belief above the others after some ten plays.

@@ -95,15 +95,8 @@ mod tests {
         let mut play = |model, reward, cost, times| {
             for _ in 0..times {
                 learner.learn(&Feedback {
-                    context,
-                    model: ModelId(model),
-                    outcome: Outcome::Success,
-                    served: true,
-                    quality: 100.0,
-                    reward,
                     cost,
-                    own: true,
-                    propensity: Propensity::Unknown,
+                    ..Feedback::answered(context, ModelId(model), reward)
                 });
             }
         };

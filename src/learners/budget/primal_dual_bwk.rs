@@ -142,17 +142,7 @@ mod tests {
                 break;
             }
             reward += got;
-            learner.learn(&Feedback {
-                context,
-                model,
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0,
-                reward: got,
-                cost: paid,
-                own: true,
-                propensity: Propensity::Unknown,
-            });
+            learner.learn(&Feedback { cost: paid, ..Feedback::answered(context, model, got) });
         }
         reward
     }

@@ -175,20 +175,11 @@ mod tests {
             // Model 1 has not been called for a while at the end.
             let (reward, model) = (draws.uniform(), u16::from(n < 90 && n % 3 == 0));
             seen.push((x, reward, model));
-            learner.learn(&Feedback {
-                context: Context {
-                    features: Features::of_request(&x),
-                    ..Context::plain(Level::L1, 0)
-                },
-                model: ModelId(model),
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0,
+            learner.learn(&Feedback::answered(
+                Context { features: Features::of_request(&x), ..Context::plain(Level::L1, 0) },
+                ModelId(model),
                 reward,
-                cost: 0.0,
-                own: true,
-                propensity: Propensity::Unknown,
-            });
+            ));
         }
         let query = [0.3, -1.1, 0.8];
         let context =

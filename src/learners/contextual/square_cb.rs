@@ -124,17 +124,7 @@ mod tests {
         let context = Context::plain(Level::L1, 0);
         // Without features a model's prediction is its sum of rewards over its results + 1: 0.45, 0.3, 0.45, 0.
         for (model, reward) in [(0, 0.9), (1, 0.6), (2, 0.9)] {
-            learner.learn(&Feedback {
-                context,
-                model: ModelId(model),
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0,
-                reward,
-                cost: 0.0,
-                own: true,
-                propensity: Propensity::Unknown,
-            });
+            learner.learn(&Feedback::answered(context, ModelId(model), reward));
         }
         // gamma = 10 sqrt(4), K = 3 of the eligible.
         let eligible: ModelSet = [0, 1, 3].into_iter().map(ModelId).collect();

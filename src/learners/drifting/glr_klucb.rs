@@ -187,17 +187,7 @@ mod tests {
     }
 
     fn feed(state: &mut State, model: u16, reward: f64) {
-        state.learn(&Feedback {
-            context: Context::plain(Level::L1, 0),
-            model: ModelId(model),
-            outcome: Outcome::Success,
-            served: true,
-            quality: 0.0,
-            reward,
-            cost: 0.0,
-            own: true,
-            propensity: Propensity::Unknown,
-        });
+        state.learn(&Feedback::answered(Context::plain(Level::L1, 0), ModelId(model), reward));
     }
 
     #[test]

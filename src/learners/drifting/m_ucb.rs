@@ -151,15 +151,8 @@ mod tests {
             plays += u64::from(choice.model == ModelId(0));
             let reward = if choice.model == ModelId(0) && plays <= 50 { 1.0 } else { 0.0 };
             state.learn(&Feedback {
-                context,
-                model: choice.model,
-                outcome: Outcome::Success,
-                served: true,
-                quality: 0.0,
-                reward,
-                cost: 0.0,
-                own: true,
                 propensity: choice.propensity,
+                ..Feedback::answered(context, choice.model, reward)
             });
             // The fourth zero after fifty ones: 5 - 1 is above 3.
             let found = plays == 54 && choice.model == ModelId(0);

@@ -240,15 +240,8 @@ mod tests {
         let mut call = streams.call(Purpose::Call, TaskId(t), choice.model, 0, 0);
         let reward = f64::from(u8::from(call.uniform() < MEANS[choice.model.index()]));
         learner.learn(&Feedback {
-            context,
-            model: choice.model,
-            outcome: Outcome::Success,
-            served: true,
-            quality: 100.0 * reward,
-            reward,
-            cost: 0.0,
-            own: true,
             propensity: choice.propensity,
+            ..Feedback::answered(context, choice.model, reward)
         });
         choice
     }

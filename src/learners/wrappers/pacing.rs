@@ -125,17 +125,7 @@ mod tests {
     }
 
     fn result(model: ModelId, reward: f64, cost: f64) -> Feedback<'static> {
-        Feedback {
-            context: Context::plain(Level::L1, 0),
-            model,
-            outcome: Outcome::Success,
-            served: true,
-            quality: 100.0 * reward,
-            reward,
-            cost,
-            own: true,
-            propensity: Propensity::Unknown,
-        }
+        Feedback { cost, ..Feedback::answered(Context::plain(Level::L1, 0), model, reward) }
     }
 
     #[test]

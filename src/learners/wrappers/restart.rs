@@ -169,17 +169,7 @@ mod tests {
     }
 
     fn feed(learner: &mut Wrapped, model: u16, reward: f64) {
-        learner.learn(&Feedback {
-            context: Context::plain(Level::L1, 0),
-            model: ModelId(model),
-            outcome: Outcome::Success,
-            served: true,
-            quality: 0.0,
-            reward,
-            cost: 0.0,
-            own: true,
-            propensity: Propensity::Unknown,
-        });
+        learner.learn(&Feedback::answered(Context::plain(Level::L1, 0), ModelId(model), reward));
     }
 
     fn beliefs(learner: &Wrapped) -> [Option<f64>; 2] {
