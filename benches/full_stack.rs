@@ -119,6 +119,7 @@ impl Labels {
             variant: "variant",
             models: &self.models,
             task_types: &self.task_types,
+            prompts: &[],
         }
     }
 }
@@ -450,15 +451,9 @@ fn bench_learners() {
             let choice = learner.choose(&context, eligible, &mut stream);
             let reward = 0.5 + 0.04 * f64::from(choice.model.0) * stream.uniform();
             learner.learn(&Feedback {
-                context,
-                model: choice.model,
-                outcome: Outcome::Success,
-                served: true,
-                quality: 100.0 * reward,
-                reward,
                 cost: 0.3,
-                own: true,
                 propensity: choice.propensity,
+                ..Feedback::answered(context, choice.model, reward)
             });
         }
         black_box(&learner);

@@ -31,6 +31,8 @@ pub mod world;
 pub mod engine;
 // Tables, Parquet, manifest.
 pub mod results;
+// Tables from outside, read row by row.
+pub mod data;
 // Scenario files: as written, then resolved.
 pub mod scenario;
 // The grid of blocks, variants and seeds.

@@ -156,6 +156,7 @@ fn task(task: u64, ended: f64, served: bool) -> TaskRecord {
         task_type: 0,
         level: Level::L2,
         priority: Priority::Normal,
+        prompt: None,
         estimated_tokens: 4000.0,
         arrived: SimTime::ZERO,
         ended: SimTime::ZERO + SimDuration::from_secs_f64(ended),

@@ -34,7 +34,8 @@ fn quotas(end: End, bins: Bins) -> Vec<u64> {
     draft.end = end;
     let mut sink = Quotas::default();
     let (models, task_types) = (["m0".to_owned()], ["task".to_owned()]);
-    let names = Names { block: "b", variant: "v", models: &models, task_types: &task_types };
+    let names =
+        Names { block: "b", variant: "v", models: &models, task_types: &task_types, prompts: &[] };
     let cell = draft.build();
     let clock = LocalClock::new(cell.world.start, cell.zone.clone());
     let mut recorder = Recorder::new(Recording::plain(names, bins, clock), 1, &mut sink);

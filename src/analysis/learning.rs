@@ -52,7 +52,8 @@ pub struct LearningCurve {
     bins: Bins,
     measures_regret: bool,
     points: Vec<Point>,
-    /// Instants from which on something is different, and the first point of a task that arrived behind them.
+    /// Instants from which on something is different, in order, and the first point of a task that arrived behind each and
+    /// before the next.
     changes: Vec<(SimTime, Option<usize>)>,
     so_far: Checkpoint,
     next: u64,
@@ -95,10 +96,9 @@ impl LearningCurve {
         point.tasks += 1;
         point.reward += task.reward;
         point.regret += regret;
-        for (change, first) in &mut self.changes {
-            if task.arrived >= *change && first.is_none_or(|first| at < first) {
-                *first = Some(at);
-            }
+        let behind = self.changes.partition_point(|(change, _)| *change <= task.arrived);
+        if let Some((_, first)) = behind.checked_sub(1).map(|last| &mut self.changes[last]) {
+            *first = Some(first.map_or(at, |first| first.min(at)));
         }
         let sums = &mut self.so_far;
         sums.tasks += 1;
@@ -174,6 +174,7 @@ impl LearningCurve {
     }
 
     fn adaptation(&self) -> Option<f64> {
+        // Behind a change without a task before the next comes the first task of those that follow.
         let mut starts: Vec<usize> = self.changes.iter().filter_map(|(_, first)| *first).collect();
         starts.dedup();
         let n = self.points.len();
@@ -227,6 +228,7 @@ mod tests {
             task_type: 0,
             level: Level::L1,
             priority: Priority::Normal,
+            prompt: None,
             estimated_tokens: 0.0,
             arrived: at,
             ended: at,

@@ -2,6 +2,7 @@
 
 mod event;
 mod policy;
+mod prompt;
 mod record;
 
 use crate::units::{Level, ModelId, SimDuration, TaskId};
@@ -12,6 +13,7 @@ pub use event::{
     PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
+pub use prompt::PromptFeatures;
 pub use record::{AttemptRecord, StepRecord, TaskRecord};
 
 /// How a call, a step or a task ended. Stored by name; the list may grow.
@@ -234,6 +236,8 @@ pub struct Request {
     pub priority: Priority,
     /// Tokens of the prompt.
     pub input_tokens: u32,
+    /// Which recorded prompt it is, where the world's outcomes are recorded.
+    pub prompt: Option<u32>,
 }
 
 /// What a provider sent back, as the stack sees it.

@@ -76,6 +76,8 @@ pub struct TaskRecord {
     pub priority: Priority,
     /// Tokens of both directions that a task of its type takes on average.
     pub estimated_tokens: f64,
+    /// Which recorded prompt it is, where the world's outcomes are recorded.
+    pub prompt: Option<u32>,
     /// When it arrived; every task starts as it arrives.
     pub arrived: SimTime,
     /// When it ended.

@@ -95,6 +95,7 @@ fn request(round: u64) -> Request {
         level: LEVEL,
         priority: Priority::Normal,
         input_tokens: 0,
+        prompt: None,
     }
 }
 
@@ -180,15 +181,9 @@ impl<O: Observer> Loop<'_, O> {
         };
         let context = context(self.problem, rounds);
         let feedback = Feedback {
-            context,
-            model: choice.model,
-            outcome: Outcome::Success,
-            served: true,
-            quality: 100.0 * draw.reward,
-            reward: draw.reward,
             cost: draw.cost,
-            own: true,
             propensity: choice.propensity,
+            ..Feedback::answered(context, choice.model, draw.reward)
         };
         self.order.learn(&View { request: &request, context, told: None }, &feedback);
     }
@@ -217,6 +212,7 @@ impl<O: Observer> Loop<'_, O> {
             level: LEVEL,
             priority: Priority::Normal,
             estimated_tokens: 0.0,
+            prompt: None,
             arrived: now,
             ended: now,
             outcome,

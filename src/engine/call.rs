@@ -57,6 +57,7 @@ impl<O: Observer> Run<'_, O> {
             nth,
             difficulty: active.difficulty,
             correlation: kind.difficulty_correlation,
+            prompt: active.request.prompt,
             input_tokens: active.request.input_tokens,
             output_tokens: active.output_tokens,
             gives_up,

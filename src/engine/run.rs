@@ -14,6 +14,7 @@ use crate::sim::queue::EventQueue;
 use crate::sim::stream::Streams;
 use crate::units::{ModelId, SimTime};
 use crate::world::expectation::Expectations;
+use crate::world::outcomes::PromptOrder;
 use crate::world::provider::{Ending, Providers};
 use crate::world::workload::{Arrival, Workload};
 
@@ -34,6 +35,7 @@ pub(super) struct Run<'a, O> {
     pub(super) expected: Vec<(f64, bool)>,
     pub(super) told: Vec<f64>,
     pub(super) workload: Workload,
+    pub(super) prompts: Option<PromptOrder>,
     pub(super) shares: Vec<f64>,
     pub(super) arrival: Option<Arrival>,
     pub(super) queue: EventQueue,
@@ -65,6 +67,7 @@ impl<'a, O: Observer> Run<'a, O> {
             Arc::clone(&cell.stack),
             &cell.registry,
             cell.world.task_types.len(),
+            &cell.world.recorded.as_ref().map(|r| Arc::clone(&r.features)).unwrap_or_default(),
             cell.world.start,
             cell.zone.clone(),
             streams,
@@ -90,6 +93,11 @@ impl<'a, O: Observer> Run<'a, O> {
             expected: Vec::new(),
             told: Vec::new(),
             workload: Workload::new(cell.workload.clone(), streams),
+            prompts: cell
+                .world
+                .recorded
+                .as_ref()
+                .map(|recorded| PromptOrder::new(Arc::clone(&recorded.prompts), streams)),
             shares,
             arrival: None,
             queue: EventQueue::default(),

@@ -61,7 +61,11 @@ impl<O: Observer> Run<'_, O> {
         let mut stream = self.streams.task(Purpose::Task, task);
         let hardness = stream.uniform();
         let at = stream.uniform() * self.shares[self.shares.len() - 1];
-        let task_type = self.shares.partition_point(|upto| *upto <= at).min(self.shares.len() - 1);
+        let prompt = self.prompts.as_mut().map(|prompts| prompts.of(task.0));
+        let task_type = match (&self.cell.world.recorded, prompt) {
+            (Some(world), Some(prompt)) => world.task_type(prompt).into(),
+            _ => self.shares.partition_point(|upto| *upto <= at).min(self.shares.len() - 1),
+        };
         let kind = &self.cell.world.task_types[task_type];
         let difficulty =
             if kind.difficulty_correlation > 0.0 { math::normal_quantile(hardness) } else { 0.0 };
@@ -71,6 +75,7 @@ impl<O: Observer> Run<'_, O> {
             level: kind.steps[0],
             priority: kind.priority,
             estimated_tokens: kind.mean_tokens(),
+            prompt,
             arrived: now,
             ended: now,
             outcome: Outcome::Shed,
@@ -108,6 +113,7 @@ impl<O: Observer> Run<'_, O> {
                 level: kind.steps[0],
                 priority: kind.priority,
                 input_tokens: 0,
+                prompt,
             },
             output_tokens: 0,
             traced: arrival.tokens,
@@ -148,7 +154,9 @@ impl<O: Observer> Run<'_, O> {
         });
         active.request.step = step;
         active.request.level = kind.steps[usize::from(step)];
-        active.request.input_tokens = input;
+        let recorded = self.cell.world.recorded.as_ref().zip(active.request.prompt);
+        active.request.input_tokens =
+            recorded.and_then(|(world, prompt)| world.table.input_tokens(prompt)).unwrap_or(input);
         active.output_tokens = output;
         active.chain = Chain::default();
         active.called.clear();
@@ -195,7 +203,7 @@ impl<O: Observer> Run<'_, O> {
                 now,
                 &mut self.providers,
                 active.task_type,
-                active.request.step,
+                (active.request.step, active.request.prompt),
                 tokens,
                 &mut self.expected,
             );

@@ -205,6 +205,7 @@ fn run_cell<S: RowSink>(
         variant: &place.variant.name,
         models: &models,
         task_types: &task_types,
+        prompts: place.block.world.recorded.as_ref().map_or(&[], |own| &own.table.prompts),
     };
     let recording = Recording {
         names,

@@ -317,6 +317,119 @@ pub fn read_numbers(path: &Path, names: &[&str]) -> Result<Vec<Vec<Option<f64>>>
     names.iter().map(|name| rows.numbers(name)).collect()
 }
 
+/// Why a Parquet file from outside cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileError(pub String);
+
+impl FileError {
+    fn of(cause: &dyn std::fmt::Display) -> Self {
+        Self(cause.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+/// Values of one column of a Parquet file, whatever their width.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// Texts; null becomes the empty text.
+    Texts(Vec<String>),
+    /// Numbers and truth values (1 and 0).
+    Numbers(Vec<Option<f64>>),
+}
+
+impl Cells {
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Rows of a Parquet file that are in memory at once.
+const BATCH_ROWS: usize = 1 << 18;
+
+/// A Parquet file from outside, read some rows at a time: no row group over [`BATCH_ROWS`] is held whole.
+pub struct Batches {
+    file: File,
+    columns: Vec<String>,
+    /// Begin and length of the slices to come, in order.
+    slices: std::collections::VecDeque<(usize, usize)>,
+}
+
+impl Batches {
+    fn reader(path: &Path) -> Result<(File, ParquetReader<File>), FileError> {
+        let file = File::open(path).map_err(|e| FileError::of(&e))?;
+        let again = file.try_clone().map_err(|e| FileError::of(&e))?;
+        Ok((file, ParquetReader::new(again)))
+    }
+
+    /// The names of a file's columns.
+    ///
+    /// # Errors
+    /// If it is no Parquet.
+    pub fn names(path: &Path) -> Result<Vec<String>, FileError> {
+        let (_, mut reader) = Self::reader(path)?;
+        let schema = reader.schema().map_err(|e| FileError::of(&e))?;
+        Ok(schema.iter_names().map(|name| name.to_string()).collect())
+    }
+
+    /// Opens a file for some of its columns, which it must have.
+    ///
+    /// # Errors
+    /// If it is no Parquet.
+    pub fn open(path: &Path, columns: Vec<String>) -> Result<Self, FileError> {
+        let (file, mut reader) = Self::reader(path)?;
+        let about = reader.get_metadata().map_err(|e| FileError::of(&e))?;
+        let mut slices = std::collections::VecDeque::new();
+        let mut begin = 0;
+        for group in &about.row_groups {
+            let end = begin + group.num_rows();
+            while begin < end {
+                let n = BATCH_ROWS.min(end - begin);
+                slices.push_back((begin, n));
+                begin += n;
+            }
+        }
+        Ok(Self { file, columns, slices })
+    }
+
+    /// The next rows: a column each, in the order asked for.
+    ///
+    /// # Errors
+    /// If the file is damaged, or a column is neither text nor number.
+    pub fn next_batch(&mut self) -> Result<Option<Vec<Cells>>, FileError> {
+        let Some(slice) = self.slices.pop_front() else { return Ok(None) };
+        let file = self.file.try_clone().map_err(|e| FileError::of(&e))?;
+        let frame = ParquetReader::new(file)
+            .with_columns(Some(self.columns.clone()))
+            .with_slice(Some(slice))
+            .finish()
+            .map_err(|e| FileError::of(&e))?;
+        let cells = self.columns.iter().map(|name| {
+            let column = frame.column(name).map_err(|e| FileError::of(&e))?;
+            if let Ok(texts) = column.str() {
+                let texts = texts.iter().map(|t| t.unwrap_or_default().to_owned());
+                return Ok(Cells::Texts(texts.collect()));
+            }
+            let kind = column.dtype();
+            let plain = kind.is_primitive_numeric() || *kind == DataType::Boolean;
+            match numbers(column).filter(|_| plain) {
+                Some(numbers) => Ok(Cells::Numbers(numbers)),
+                None => Err(FileError(format!("column `{name}` is neither text nor numbers"))),
+            }
+        });
+        cells.collect::<Result<_, _>>().map(Some)
+    }
+}
+
 fn unreadable(path: &Path, cause: &str) -> ResultsError {
     ResultsError::Read {
         path: path.display().to_string(),

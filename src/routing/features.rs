@@ -1,6 +1,8 @@
 //! What a learner on a stack is told besides the level: its prior from the registry, and features of a request.
 
-use crate::domain::{Priority, Request};
+use std::sync::Arc;
+
+use crate::domain::{Priority, PromptFeatures, Request};
 use crate::learners::{Features, Prior, Reads};
 use crate::math;
 use crate::registry::Registry;
@@ -8,7 +10,8 @@ use crate::units::{Level, TaskId};
 
 /// Tokens of a usual call in either direction, for declared prices; the truth is not the router's to know.
 const USUAL_TOKENS: f64 = 300.0;
-/// Features of a request: the level (one of four is 1), the prompt's length, the priority, the time of day.
+/// Features of a request before those of a recorded prompt: the level (one of four is 1), the prompt's length, the
+/// priority, the time of day.
 const N_REQUEST: usize = Level::ALL.len() + 3;
 /// Features of a pair before the model itself (one of all is 1): a constant, declared score, price and response time.
 const N_PAIR: usize = 4;
@@ -26,6 +29,7 @@ struct Declared {
 pub(super) struct FeatureMap {
     reads: Reads,
     models: Vec<Declared>,
+    prompts: Arc<PromptFeatures>,
     values: Vec<f64>,
 }
 
@@ -38,6 +42,7 @@ pub(super) fn usual_request(level: Level) -> Request {
         level,
         priority: Priority::Normal,
         input_tokens: USUAL_TOKENS as u32,
+        prompt: None,
     }
 }
 
@@ -55,9 +60,10 @@ fn unit(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 impl Prior {
-    /// What a registry declares, for a learner that reads `reads` of a request.
+    /// What a registry declares, for a learner that reads `reads` of a request, `n_prompt_features` of a recorded prompt
+    /// among it.
     #[must_use]
-    pub fn of_registry(registry: &Registry, reads: Reads) -> Self {
+    pub fn of_registry(registry: &Registry, reads: Reads, n_prompt_features: usize) -> Self {
         let usd = usual_costs(registry);
         let cost_unit = unit(usd.iter().copied());
         Self {
@@ -65,7 +71,7 @@ impl Prior {
             cost_unit,
             n_features: match reads {
                 Reads::Nothing => 0,
-                Reads::Request => N_REQUEST,
+                Reads::Request => N_REQUEST + n_prompt_features,
                 Reads::Pair => N_PAIR + registry.models.len(),
             },
             ..Self::of_scores(registry.models.iter().map(|m| m.score).collect())
@@ -74,8 +80,8 @@ impl Prior {
 }
 
 impl FeatureMap {
-    pub(super) fn new(registry: &Registry, reads: Reads) -> Self {
-        let prior = Prior::of_registry(registry, reads);
+    pub(super) fn new(registry: &Registry, reads: Reads, prompts: &Arc<PromptFeatures>) -> Self {
+        let prior = Prior::of_registry(registry, reads, prompts.width());
         let times: Vec<[f64; 4]> = registry
             .models
             .iter()
@@ -92,6 +98,7 @@ impl FeatureMap {
                     time: time.map(|ms| ms / slowest),
                 })
                 .collect(),
+            prompts: Arc::clone(prompts),
             values: Vec::new(),
         }
     }
@@ -107,6 +114,13 @@ impl FeatureMap {
                 values.push(math::ln(1.0 + f64::from(request.input_tokens)) / 10.0);
                 values.push(f64::from(request.priority as u8) / 3.0);
                 values.push(1.0 - (f64::from(hour) - 12.0).abs() / 12.0);
+                match request.prompt {
+                    Some(prompt) => {
+                        values.extend(self.prompts.of(prompt).iter().map(|v| f64::from(*v)))
+                    }
+                    // A usual prompt: features have mean 0.
+                    None => values.resize(N_REQUEST + self.prompts.width(), 0.0),
+                }
                 Features::of_request(values)
             }
             Reads::Pair => {

@@ -1,7 +1,9 @@
 //! Router orders: which of the eligible models is called first.
 
 use super::features::{FeatureMap, usual_request};
-use crate::domain::{ChosenBy, ModelSet, Propensity, Request};
+use std::sync::Arc;
+
+use crate::domain::{ChosenBy, ModelSet, PromptFeatures, Propensity, Request};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
@@ -153,10 +155,16 @@ impl<'a> View<'a> {
 impl Order {
     /// The order of a stack with fresh state: its learner knows the registry, and features of requests.
     #[must_use]
-    pub fn of_stack(rule: &OrderRule, registry: &Registry, n_task_types: usize) -> Self {
+    pub fn of_stack(
+        rule: &OrderRule,
+        registry: &Registry,
+        n_task_types: usize,
+        prompts: &Arc<PromptFeatures>,
+    ) -> Self {
         let reads = rule.reads();
-        let order = Self::new(rule, registry, &Prior::of_registry(registry, reads), n_task_types);
-        let features = (reads != Reads::Nothing).then(|| FeatureMap::new(registry, rule.reads()));
+        let prior = Prior::of_registry(registry, reads, prompts.width());
+        let order = Self::new(rule, registry, &prior, n_task_types);
+        let features = (reads != Reads::Nothing).then(|| FeatureMap::new(registry, reads, prompts));
         Self { features, ..order }
     }
 

@@ -18,7 +18,8 @@ use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
 use crate::domain::{
-    ChosenBy, FallbackReason, ModelSet, Outcome, Propensity, Request, Response, Role, StackEvent,
+    ChosenBy, FallbackReason, ModelSet, Outcome, PromptFeatures, Propensity, Request, Response,
+    Role, StackEvent,
 };
 use crate::learners::{BeliefScale, Choice, Context, Feedback, Prior, Reads};
 use crate::registry::Registry;
@@ -67,6 +68,7 @@ impl Stack {
         rule: Arc<StackRule>,
         registry: &Registry,
         n_task_types: usize,
+        prompts: &Arc<PromptFeatures>,
         start: Timestamp,
         zone: TimeZone,
         streams: Streams,
@@ -82,9 +84,9 @@ impl Stack {
             clock: LocalClock::new(start, zone.clone()),
             orders: std::iter::once(&rule.order)
                 .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
-                .map(|order| Order::of_stack(order, registry, n_task_types))
+                .map(|order| Order::of_stack(order, registry, n_task_types, prompts))
                 .collect(),
-            cost_unit: Prior::of_registry(registry, Reads::Nothing).cost_unit,
+            cost_unit: Prior::of_registry(registry, Reads::Nothing, 0).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             ledger: Ledger::new(rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, n_models),

@@ -4,6 +4,7 @@ mod bandit;
 mod daily;
 mod expect;
 mod random_fault;
+mod recorded;
 mod registry;
 mod stack;
 mod study;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::expect::World;
+pub(super) use self::recorded::Recorded;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
@@ -104,6 +106,8 @@ struct Setting {
     registry: Registry,
     registry_source: String,
     assumed: Vec<(String, Vec<String>)>,
+    recorded: Option<Recorded>,
+    passes: Option<u64>,
     blocks: Vec<Block>,
 }
 
@@ -191,6 +195,7 @@ impl<'a> Resolver<'a> {
         let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
         let clock = setting.clock;
+        let recorded = setting.recorded;
         let mut texts = self.loaded.sources.texts();
         // A preset is read for every variant that has it.
         let mut seen = Vec::new();
@@ -209,10 +214,12 @@ impl<'a> Resolver<'a> {
             zone_name: setting.zone_name,
             zone: clock.zone,
             end: clock.end,
+            passes: setting.passes,
             cut: setting.cut,
             warm_up: setting.warm_up,
             seeds,
             reward,
+            recorded,
             registry: Arc::new(setting.registry),
             registry_source: setting.registry_source,
             assumed: setting.assumed,
@@ -243,6 +250,33 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    /// The registry and the table of outcomes, each of which may say what is in the other.
+    fn registry_and_table(
+        &mut self,
+        clock: Option<&Clock>,
+    ) -> (Option<Declared>, Models, Option<Option<Recorded>>) {
+        let Some(outcomes) = self.written_outcomes() else {
+            let (registry, models) = self.registry(clock, None);
+            return (registry, models, None);
+        };
+        if self.registry_from_table() {
+            let recorded = self.recorded(&outcomes, None);
+            let Some(table) = recorded else {
+                let models = Models { names: Vec::new(), broken: Vec::new(), are_all: false };
+                return (None, models, Some(None));
+            };
+            let text = recorded::registry_text(&table);
+            let (registry, models) = self.registry(clock, Some(&text));
+            return (registry, models, Some(Some(table)));
+        }
+        let (registry, models) = self.registry(clock, None);
+        let recorded = match &registry {
+            Some((registry, _, _)) => self.recorded(&outcomes, Some(registry)),
+            None => None,
+        };
+        (registry, models, Some(recorded))
+    }
+
     /// Clock, registry and worlds of a scenario of stacks.
     fn stack_setting(&mut self, merged: &[MergedBlock]) -> (Models, Option<Setting>, Vec<World>) {
         let time = self.loaded.scenario.time.clone();
@@ -252,10 +286,25 @@ impl<'a> Resolver<'a> {
             "write a table `[time]` with `start`, `zone` and `end`",
         );
         let clock = time.as_ref().map(|time| self.clock(time));
-        let (registry, models) = self.registry(clock.as_ref());
+        let (registry, models, recorded) = self.registry_and_table(clock.as_ref());
+        let passes = time.as_ref().and_then(|time| match time.end {
+            WrittenEnd::Passes(n) => Some(n.get()),
+            _ => None,
+        });
+        if passes.is_some() && recorded.is_none() {
+            let span = self.loaded.tree.span_at(&TreePath::of("time.end"));
+            let message = "the run ends by passes over recorded prompts, and there are none";
+            let cure = "write `[world.outcomes]`, or `end.tasks` or `end.after`";
+            self.problems().add(span, message, cure);
+        }
+        // What is wrong with a table is reported once, not for every block that would use it.
+        let is_readable = recorded.as_ref().is_none_or(Option::is_some);
+        let recorded = recorded.flatten();
         let blocks: Vec<Option<Block>> = merged
             .iter()
-            .map(|block| self.block(block, clock.as_ref(), registry.as_ref(), &models))
+            .map(|block| {
+                self.block(block, clock.as_ref(), registry.as_ref(), &models, recorded.as_ref())
+            })
             .collect();
         let worlds = merged.iter().zip(&blocks).map(|(merged, block)| World {
             name: name_of(merged),
@@ -265,7 +314,12 @@ impl<'a> Resolver<'a> {
         let setting = || {
             let time = time?;
             let (registry, registry_source, assumed) = registry?;
+            if !is_readable {
+                return None;
+            }
             Some(Setting {
+                recorded,
+                passes,
                 clock: clock?,
                 zone_name: time.zone.name().to_owned(),
                 cut: time.cut,
@@ -288,6 +342,8 @@ impl<'a> Resolver<'a> {
         let end = match &time.end {
             WrittenEnd::After(after) => End::At(SimTime(after.nanos())),
             WrittenEnd::Tasks(n) => End::Tasks(n.get()),
+            // How many that are follows from the table.
+            WrittenEnd::Passes(n) => End::Tasks(n.get()),
         };
         match end {
             End::At(end) if time.warm_up.nanos() >= end.0 => self.problems().add(
@@ -335,6 +391,7 @@ impl<'a> Resolver<'a> {
         clock: Option<&Clock>,
         registry: Option<&Declared>,
         models: &Models,
+        recorded: Option<&Recorded>,
     ) -> Option<Block> {
         let study = decode::<Study>(&merged.tree, "", self.problems());
         let dropped = study.dropped;
@@ -345,20 +402,24 @@ impl<'a> Resolver<'a> {
             "write a table such as `[workload.poisson]` with `rate_per_s = 0.5`",
         );
         self.require(
-            study.task_types.is_empty() && !dropped.touches("task_types"),
+            study.task_types.is_empty()
+                && !dropped.touches("task_types")
+                && study.world.outcomes.is_none(),
             "task_types",
             "write at least one `[[task_types]]` table",
         );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
         self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
         let (registry, _, _) = registry?;
-        let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models);
+        let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models, recorded);
         let workload = self.workload(study.workload.as_ref()?);
         let (workload, lengths) = workload?;
+        let world = world?;
         Some(Block {
             name: name_of(merged),
             question: None,
-            world: Arc::new(world?),
+            training_world: world.on(recorded.map(|own| &own.train)).map(Arc::new),
+            world: Arc::new(world),
             workload,
             lengths,
             registry: Arc::new(registry.clone()),

@@ -15,6 +15,7 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
+use crate::scenario::resolve::Recorded;
 use crate::sim::stream::Streams;
 use crate::units::{NANOS_PER_SECOND, SimTime};
 use crate::world::WorldSpec;
@@ -42,6 +43,8 @@ pub struct Resolved {
     pub zone: TimeZone,
     /// When arrivals stop.
     pub end: End,
+    /// Passes over the recorded prompts after which they stop, where that is when.
+    pub passes: Option<u64>,
     /// Work in flight at the end is interrupted.
     pub cut: bool,
     /// First instant that counts.
@@ -50,6 +53,8 @@ pub struct Resolved {
     pub seeds: Vec<u64>,
     /// What results are measured in.
     pub reward: Reward,
+    /// Recorded outcomes, if they are the truth.
+    pub recorded: Option<Recorded>,
     /// What the router believes.
     pub registry: Arc<Registry>,
     /// Where the registry's figures come from.
@@ -118,6 +123,9 @@ pub struct Block {
     pub question: Option<String>,
     /// The truth.
     pub world: Arc<WorldSpec>,
+    /// The truth with the recorded prompts that are set apart, where answers are recorded: what is chosen by looking is
+    /// chosen there.
+    pub training_world: Option<Arc<WorldSpec>>,
     /// Arrivals.
     pub workload: WorkloadSpec,
     /// Where expectations take lengths from.
@@ -183,6 +191,15 @@ impl Resolved {
         }
     }
 
+    /// The same block with the recorded prompts that are set apart; itself where no answers are recorded.
+    #[must_use]
+    pub fn training_block(block: &Block) -> Block {
+        match &block.training_world {
+            Some(world) => Block { world: Arc::clone(world), ..block.clone() },
+            None => block.clone(),
+        }
+    }
+
     /// The same study with only what every run leaves recorded: for runs whose rows nobody keeps.
     #[must_use]
     pub fn unrecorded(&self) -> Self {
@@ -200,7 +217,13 @@ impl Resolved {
     /// When a block's run ends.
     #[must_use]
     pub fn end_of(&self, block: &Block) -> End {
-        block.bandit.as_ref().map_or(self.end, |problem| End::Tasks(problem.horizon))
+        match (&block.bandit, self.passes, &block.world.recorded) {
+            (Some(problem), _, _) => End::Tasks(problem.horizon),
+            (None, Some(n), Some(recorded)) => {
+                End::Tasks(n.saturating_mul(recorded.prompts.len() as u64))
+            }
+            (None, _, _) => self.end,
+        }
     }
 
     /// The points of a block's curves: no more than there are tasks.

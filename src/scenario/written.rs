@@ -5,6 +5,7 @@ mod compare;
 mod daily;
 mod expect;
 mod order;
+mod outcomes;
 mod part;
 mod registry;
 mod stack;
@@ -28,6 +29,7 @@ pub use order::{
     AbTest, Adaptive, AlwaysOrder, BestFixed, NoKeys, Order, PlainOrder, RouterVariant,
     Stage4Order, StaticOrder, WeightedOrder,
 };
+pub use outcomes::RecordedOutcomes;
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
 pub use stack::{
@@ -228,6 +230,8 @@ pub enum End {
     After(#[schemars(example = &"24h")] Duration),
     /// When so many tasks have arrived.
     Tasks(#[schemars(example = 1000)] Count),
+    /// When every recorded prompt has been asked so many times.
+    Passes(#[schemars(example = 1)] Count),
 }
 
 /// What the router believes about the models.

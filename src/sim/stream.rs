@@ -44,6 +44,8 @@ pub enum Purpose {
     Delay = 13,
     /// How the means of a bandit problem wander.
     Walk = 14,
+    /// In which order recorded prompts are asked.
+    Prompts = 15,
 }
 
 /// All random streams of one cell.

@@ -4,11 +4,15 @@
 //! low-discrepancy sequence (Roberts 2018, the additive recurrence of the plastic number in three dimensions), the same
 //! for every model; verdict and quality enter in closed form. The wait is the queue's length over the model's rate of
 //! service. Measurement only: no draw of it reaches the dynamics.
+//!
+//! Where answers are recorded, quality, lengths and cost of the prompt at hand are known for every model: the expectation
+//! is over the time of a response alone, and the best model is that of the realised oracle.
 
 use crate::domain::Outcome;
 use crate::reward::{Account, Reward};
 use crate::sim::sample::clamped_normal_mean;
 use crate::units::{Level, ModelId, SimDuration, SimTime};
+use crate::world::outcomes::Answer;
 use crate::world::provider::{Live, Providers, noise};
 use crate::world::{Tokens, WorldSpec};
 
@@ -107,7 +111,7 @@ impl Expectations {
         now: SimTime,
         providers: &mut Providers,
         task_type: u16,
-        step: u8,
+        (step, prompt): (u8, Option<u32>),
         tokens: u64,
         out: &mut Vec<(f64, bool)>,
     ) {
@@ -123,9 +127,23 @@ impl Expectations {
                 out.push((self.refusal, false));
                 continue;
             }
-            let value = match wait_ms(providers, row, model) {
-                0.0 => row.free[i],
-                wait => self.expected(providers.spec(), row, &providers.live()[i], model, wait),
+            let recorded = prompt.zip(providers.spec().recorded.as_ref());
+            let value = match (recorded, wait_ms(providers, row, model)) {
+                (Some((prompt, world)), wait) => {
+                    let answer = world.table.answer(prompt, model);
+                    let live = &providers.live()[i];
+                    self.of_recorded(
+                        providers.spec(),
+                        row,
+                        live,
+                        (answer, world.success_from),
+                        wait,
+                    )
+                }
+                (None, 0.0) => row.free[i],
+                (None, wait) => {
+                    self.expected(providers.spec(), row, &providers.live()[i], model, wait)
+                }
             };
             out.push((value, true));
         }
@@ -157,6 +175,69 @@ impl Expectations {
         let served =
             outcome == Outcome::Success || (self.partial_counts && outcome == Outcome::Partial);
         self.reward.of(&Account { outcome, served, level, quality, tokens, duration_ms, cost_usd })
+    }
+
+    /// Expected reward of a recorded answer.
+    fn of_recorded(
+        &self,
+        spec: &WorldSpec,
+        row: &Row,
+        live: &Live,
+        (answer, success_from): (&Answer, f32),
+        wait_ms: f64,
+    ) -> f64 {
+        let l = row.level.index();
+        let timeout_ms = self.call_timeout.as_millis_f64();
+        let unanswered = |ms: f64| {
+            let outcome = if ms < timeout_ms { Outcome::ApiError } else { Outcome::Timeout };
+            let ms = ms.min(timeout_ms);
+            self.worth(outcome, row.level, outcome.nominal_quality(), ms, 0.0, 0.0)
+        };
+        let error_ms = spec.error_time.as_millis_f64() + wait_ms;
+        if let Some(hang) = live.conditions.outage {
+            return unanswered(if hang { f64::INFINITY } else { error_ms });
+        }
+        let tokens = |recorded: u32, drawn: f64| match recorded {
+            Answer::NO_TOKENS => drawn,
+            recorded => f64::from(recorded),
+        };
+        let kept = live.conditions.success_factor.min(1.0);
+        let quality = 100.0 * f64::from(answer.quality);
+        let outcome =
+            if answer.quality >= success_from { Outcome::Success } else { Outcome::Failure };
+        let shifted = |quality: f64| (quality + live.conditions.quality_points).clamp(0.0, 100.0);
+        let has_time = !answer.latency_s.is_nan();
+        // With everything recorded all points are the same.
+        let is_one = has_time && answer.output_tokens != Answer::NO_TOKENS;
+        let points = if is_one { &row.points[..1] } else { &row.points[..] };
+        let mut sum = 0.0;
+        for point in points {
+            let (input, output) = (
+                tokens(answer.input_tokens, point.input),
+                tokens(answer.output_tokens, point.output),
+            );
+            let mean_ms = match has_time {
+                true => 1e3 * f64::from(answer.latency_s),
+                false => live.latency.mean_ms(row.level, output) * point.pace,
+            };
+            let ms = mean_ms * live.latency_factor + wait_ms;
+            if ms > timeout_ms {
+                sum += unanswered(f64::INFINITY);
+                continue;
+            }
+            let usd = match answer.cost_usd.is_nan() {
+                true => input * live.usd_per_input + output * live.usd_per_output,
+                false => answer.cost_usd * live.conditions.price_factor,
+            };
+            let worth =
+                |outcome, quality| self.worth(outcome, row.level, quality, ms, input + output, usd);
+            sum += kept * worth(outcome, shifted(quality))
+                + (1.0 - kept) * worth(Outcome::Failure, shifted(0.0));
+        }
+        let value = live.error[l] * unanswered(error_ms)
+            + (1.0 - live.error[l]) * sum / points.len() as f64;
+        let refused = live.conditions.refused_share;
+        refused * self.refusal + (1.0 - refused) * value
     }
 
     fn expected(

@@ -4,10 +4,13 @@ pub mod bandit;
 pub mod expectation;
 pub mod fault;
 pub mod limits;
+pub mod outcomes;
 pub mod provider;
 pub mod random_fault;
 pub mod truth;
 pub mod workload;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -21,6 +24,7 @@ use crate::units::{Level, PerLevel, SimDuration};
 
 use fault::{FaultSpec, Timeline};
 use limits::Limits;
+use outcomes::RecordedWorld;
 use random_fault::RandomFaultSpec;
 
 /// Shape of a response time around its mean.
@@ -179,6 +183,8 @@ pub struct WorldSpec {
     pub error_time: SimDuration,
     /// Time of a refusal.
     pub refusal_time: SimDuration,
+    /// The answers, where they are recorded; then success, quality and lengths of the models and task types do not count.
+    pub recorded: Option<RecordedWorld>,
     /// Faults on the timeline.
     pub faults: Vec<FaultSpec>,
     /// Faults that each seed draws.
@@ -186,6 +192,15 @@ pub struct WorldSpec {
 }
 
 impl WorldSpec {
+    /// The same world in which other recorded prompts are asked; `None` where none is, or no answers are recorded.
+    #[must_use]
+    pub fn on(&self, prompts: Option<&Arc<Vec<u32>>>) -> Option<Self> {
+        let prompts = prompts.filter(|prompts| !prompts.is_empty())?;
+        let recorded = self.recorded.as_ref()?;
+        let recorded = RecordedWorld { prompts: Arc::clone(prompts), ..recorded.clone() };
+        Some(Self { recorded: Some(recorded), ..self.clone() })
+    }
+
     /// The faults of one seed: those of the timeline in their order, then what came at random.
     #[must_use]
     pub fn timeline(&self, streams: &Streams) -> Timeline {

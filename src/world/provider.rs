@@ -10,6 +10,7 @@ use crate::sim::stream::{Purpose, Stream, Streams};
 use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime, TaskId};
 use crate::world::fault::{Conditions, Timeline};
 use crate::world::limits::{Quota, QuotaCharge, Rate};
+use crate::world::outcomes::Answer;
 use crate::world::truth::{self, Truth};
 use crate::world::{ServiceShape, WorldSpec};
 
@@ -30,9 +31,11 @@ pub struct Job {
     pub difficulty: f64,
     /// Weight of the difficulty against the model's own luck.
     pub correlation: f64,
-    /// Prompt length.
+    /// Which recorded prompt it is, where answers are recorded.
+    pub prompt: Option<u32>,
+    /// Prompt length, where the model's own is not recorded.
     pub input_tokens: u32,
-    /// Answer length before the model's own factor.
+    /// Answer length before the model's own factor, where the model's own is not recorded.
     pub output_tokens: u32,
     /// The caller gives up at this instant.
     pub gives_up: SimTime,
@@ -200,8 +203,10 @@ impl Providers {
         let conditions = self.timeline.conditions(ModelId(i as u16));
         let p = truth.success.map(|p| (p * conditions.success_factor).clamp(0.0, 1.0));
         let partial = p.map(|p| (1.0 - p) * spec.partial_share);
+        // Where answers are recorded, calls fail by faults alone.
+        let error_share = if spec.recorded.is_some() { 0.0 } else { spec.api_error_share };
         let own_error: PerLevel<f64> =
-            std::array::from_fn(|l| (1.0 - p[l] - partial[l]) * spec.api_error_share);
+            std::array::from_fn(|l| (1.0 - p[l] - partial[l]) * error_share);
         let success: PerLevel<f64> =
             std::array::from_fn(|l| (p[l] / (1.0 - own_error[l]).max(1e-300)).min(1.0));
         let answer: PerLevel<f64> = std::array::from_fn(|l| {
@@ -291,7 +296,23 @@ impl Providers {
         (limit.map(|limit| limit.saturating_sub(slots.busy)), slots.n_waiting)
     }
 
+    /// What is recorded of the model's answer.
+    #[inline]
+    fn recorded(&self, job: &Job) -> Option<&Answer> {
+        let recorded = self.spec.recorded.as_ref()?;
+        Some(recorded.table.answer(job.prompt?, job.model))
+    }
+
+    fn input_tokens(&self, job: &Job) -> u32 {
+        let recorded = self.recorded(job).map(|answer| answer.input_tokens);
+        recorded.filter(|n| *n != Answer::NO_TOKENS).unwrap_or(job.input_tokens)
+    }
+
     fn output_tokens(&self, job: &Job) -> u32 {
+        let recorded = self.recorded(job).map(|answer| answer.output_tokens);
+        if let Some(recorded) = recorded.filter(|n| *n != Answer::NO_TOKENS) {
+            return recorded;
+        }
         let factor = self.spec.models[job.model.index()].output_tokens_factor;
         if factor == 1.0 {
             job.output_tokens
@@ -318,7 +339,7 @@ impl Providers {
         if let Some(hang) = conditions.outage {
             return Admission::Settled(self.outage(now, job, hang));
         }
-        let tokens = u64::from(job.input_tokens) + u64::from(self.output_tokens(job));
+        let tokens = u64::from(self.input_tokens(job)) + u64::from(self.output_tokens(job));
         let refusal = if conditions.refused_share > 0.0 && self.stormed(job, &conditions) {
             let retry_after = conditions.storm_retry_after;
             Some(Refusal { outcome: Outcome::RateLimited, retry_after })
@@ -382,19 +403,37 @@ impl Providers {
         if luck < live.error[level] {
             return Ending { holds_slot: true, ..self.outage(now, job, false) };
         }
-        let output_tokens = self.output_tokens(job);
-        let mean_ms = live.latency.mean_ms(job.level, f64::from(output_tokens));
-        let service =
-            SimDuration::from_millis_f64(mean_ms * live.latency_factor * noise(&self.spec, pace));
+        let (input_tokens, output_tokens) = (self.input_tokens(job), self.output_tokens(job));
+        let recorded = self.recorded(job);
+        let ms = match recorded.map(|answer| f64::from(answer.latency_s)).filter(|s| !s.is_nan()) {
+            Some(seconds) => seconds * 1e3,
+            None => {
+                let mean_ms = live.latency.mean_ms(job.level, f64::from(output_tokens));
+                mean_ms * noise(&self.spec, pace)
+            }
+        };
+        let service = SimDuration::from_millis_f64(ms * live.latency_factor);
         let at = now + service;
+        // The recorded bill is that of the whole answer; one that is cut off pays for its share of the answer's tokens.
+        let by_tokens = |output_tokens: u32| {
+            f64::from(input_tokens) * live.usd_per_input
+                + f64::from(output_tokens) * live.usd_per_output
+        };
+        let bill_usd = |written: u32| match recorded {
+            Some(answer) if !answer.cost_usd.is_nan() => {
+                let whole = by_tokens(output_tokens);
+                let share = if whole > 0.0 { by_tokens(written) / whole } else { 1.0 };
+                answer.cost_usd * live.conditions.price_factor * share
+            }
+            _ => by_tokens(written),
+        };
         let bill = |outcome, quality, at, output_tokens: u32| Ending {
             at,
             outcome,
             quality,
-            input_tokens: job.input_tokens,
+            input_tokens,
             output_tokens,
-            cost_usd: f64::from(job.input_tokens) * live.usd_per_input
-                + f64::from(output_tokens) * live.usd_per_output,
+            cost_usd: bill_usd(output_tokens),
             retry_after: None,
             holds_slot: true,
         };
@@ -408,6 +447,17 @@ impl Providers {
                 job.gives_up,
                 written,
             );
+        }
+        if let (Some(answer), Some(world)) = (recorded, &self.spec.recorded) {
+            let drift = live.conditions;
+            let spoilt = drift.success_factor < 1.0 && own >= drift.success_factor;
+            let quality = if spoilt { 0.0 } else { 100.0 * f64::from(answer.quality) };
+            let outcome = match !spoilt && answer.quality >= world.success_from {
+                true => Outcome::Success,
+                false => Outcome::Failure,
+            };
+            let quality = (quality + drift.quality_points).clamp(0.0, 100.0);
+            return bill(outcome, quality, at, output_tokens);
         }
         let rho = job.correlation;
         let score = rho.sqrt() * job.difficulty + (1.0 - rho).sqrt() * math::normal_quantile(own);

@@ -60,6 +60,7 @@ impl Draft {
                 api_error_share: 0.0,
                 error_time: SimDuration::from_secs_f64(0.2),
                 refusal_time: SimDuration::from_secs_f64(0.05),
+                recorded: None,
                 faults: Vec::new(),
                 random_faults: Vec::new(),
             },

@@ -92,7 +92,8 @@ impl RowSink for Tables {
 pub(crate) fn tables_of(cell: &Cell, seed: u64, bins: Bins) -> (Tables, RunStatistics) {
     let models: Vec<String> = cell.registry.models.iter().map(|m| m.name.clone()).collect();
     let task_types: Vec<String> = cell.world.task_types.iter().map(|t| t.name.clone()).collect();
-    let names = Names { block: "b", variant: "v", models: &models, task_types: &task_types };
+    let names =
+        Names { block: "b", variant: "v", models: &models, task_types: &task_types, prompts: &[] };
     let clock = LocalClock::new(cell.world.start, cell.zone.clone());
     let mut tables = Tables::default();
     let recording = Recording {

@@ -34,6 +34,8 @@ pub struct Names<'n> {
     pub models: &'n [String],
     /// Task types by position.
     pub task_types: &'n [String],
+    /// Recorded prompts by position; empty where answers are not recorded.
+    pub prompts: &'n [String],
 }
 
 /// What is recorded of a run, and what that takes to know.
@@ -318,6 +320,7 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
         let row = TaskRow {
             task: record.task.0,
             task_type: &self.recording.names.task_types[usize::from(record.task_type)],
+            prompt: record.prompt.map(|p| &*self.recording.names.prompts[p as usize]),
             level: record.level,
             priority: record.priority,
             arrived_s: record.arrived.as_secs_f64(),

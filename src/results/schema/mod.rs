@@ -20,6 +20,8 @@ table! {
         task: u64,
         /// Task type.
         task_type: &'n str,
+        /// Recorded prompt that it asks; null where answers are not recorded.
+        prompt: Option<&'n str>,
         /// Level of its first step, L1 to L4.
         level: Level,
         /// Priority: low, normal, high or critical.

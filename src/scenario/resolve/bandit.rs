@@ -85,6 +85,7 @@ impl Resolver<'_> {
             world: Arc::new(empty_world()),
             workload: WorkloadSpec::FixedInterval { interval: SimDuration(NANOS_PER_SECOND) },
             lengths: Lengths::Drawn,
+            training_world: None,
             registry: Arc::new(registry(&names, &problem.declared)),
             bandit: Some(Arc::new(problem)),
         });
@@ -102,6 +103,8 @@ impl Resolver<'_> {
             registry: registry(&names, &vec![50.0; names.len()]),
             registry_source: "arms of bandit problems".to_owned(),
             assumed: Vec::new(),
+            recorded: None,
+            passes: None,
             blocks: blocks.collect(),
         };
         (models, Some(setting))
@@ -379,6 +382,7 @@ fn empty_world() -> WorldSpec {
         api_error_share: 0.0,
         error_time: SimDuration::ZERO,
         refusal_time: SimDuration::ZERO,
+        recorded: None,
         faults: Vec::new(),
         random_faults: Vec::new(),
     }

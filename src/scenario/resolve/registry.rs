@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::recorded::FROM_TABLE;
 use super::{Clock, Declared, Models, Resolver};
 use crate::domain::ModelSet;
 use crate::registry::{Account, Latency, Model, Registry};
@@ -16,10 +17,21 @@ use crate::scenario::written::{Model as WrittenModel, Name, RegistryFile};
 
 impl Resolver<'_> {
     /// Reads the registry; the names are known even where it is wrong.
-    pub(super) fn registry(&mut self, clock: Option<&Clock>) -> (Option<Declared>, Models) {
+    ///
+    /// `from_table` is the text of a registry that was made from a table of outcomes.
+    pub(super) fn registry(
+        &mut self,
+        clock: Option<&Clock>,
+        from_table: Option<&str>,
+    ) -> (Option<Declared>, Models) {
         let written = self.loaded.scenario.registry.clone();
         let used = written.as_ref().and_then(|registry| registry.used.clone());
-        let file = used.as_ref().and_then(|name| self.registry_file(name));
+        let file = match from_table {
+            Some(text) => {
+                self.loaded.add_text::<RegistryFile>("registry from outcomes", None, text)
+            }
+            None => used.as_ref().and_then(|name| self.registry_file(name)),
+        };
         if used.is_some() && file.is_none() {
             return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
         }
@@ -68,6 +80,12 @@ impl Resolver<'_> {
         if let Some(text) = text_of(&REGISTRIES, &name.value) {
             let shown = format!("registry {}", name.value);
             return self.loaded.add_text::<RegistryFile>(&shown, None, text);
+        }
+        if name.value == FROM_TABLE {
+            let message = "the registry is to be taken from outcomes, and there are none";
+            let cure = "write `[world.outcomes]` with the `file` of a table";
+            self.problems().add(name.span, message, cure);
+            return None;
         }
         let is_path = name.value.contains(['/', '.']);
         if is_path && self.loaded.path(name).is_ok() || name.value.ends_with(".toml") {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::registry::{LATENCY_CURE, latency};
-use super::{Clock, Models, Resolver};
+use super::{Clock, Models, Recorded, Resolver};
 use crate::engine::End;
 use crate::registry::Registry;
 use crate::scenario::decode::Dropped;
@@ -36,6 +36,7 @@ impl Resolver<'_> {
         clock: Option<&Clock>,
         registry: &Registry,
         models: &Models,
+        recorded: Option<&Recorded>,
     ) -> Option<WorldSpec> {
         let world = &study.world;
         let mut accounts: Vec<AccountSpec> = registry
@@ -89,11 +90,15 @@ impl Resolver<'_> {
             .iter()
             .zip(dropped.kept("task_types", study.task_types.len()))
             .map(|(task_type, at)| {
-                let touched = |key| dropped.touches(&format!("task_types[{at}].{key}"));
-                let was_wrong = touched("level") || touched("steps");
-                self.task_type(task_type, was_wrong, world.difficulty_correlation.get())
+                let was_wrong = |key: &str| dropped.touches(&format!("task_types[{at}].{key}"));
+                let correlation = world.difficulty_correlation.get();
+                self.task_type(task_type, was_wrong, correlation, recorded.is_some())
             })
             .collect();
+        let (task_types, recorded) = match recorded {
+            Some(recorded) => self.recorded_tasks(recorded, &study.task_types, task_types),
+            None => (task_types, None),
+        };
         let faults: Vec<Option<FaultSpec>> = study
             .faults
             .iter()
@@ -125,23 +130,53 @@ impl Resolver<'_> {
             api_error_share: world.api_error_share.get(),
             error_time: SimDuration::from_millis_f64(world.error_ms.get()),
             refusal_time: SimDuration::from_millis_f64(world.refusal_ms.get()),
+            recorded,
             faults: faults.into_iter().collect::<Option<_>>()?,
             random_faults: random_faults.into_iter().collect::<Option<_>>()?,
         })
     }
 
-    /// With `was_wrong`, what the task type says of its steps has been reported.
+    /// What `was_wrong` names has been reported.
     fn task_type(
         &mut self,
         written: &WrittenTaskType,
-        was_wrong: bool,
+        was_wrong: impl Fn(&str) -> bool,
         correlation: f64,
+        is_recorded: bool,
     ) -> TaskType {
         let span = written.name.span;
+        let name = &written.name.value;
+        for (missing, key, cure) in [
+            (written.share.is_none(), "share", "write its weight, such as `share = 1`"),
+            (
+                written.input_tokens.is_none(),
+                "input_tokens",
+                "write them, such as `input_tokens = 300`",
+            ),
+            (
+                written.output_tokens.is_none(),
+                "output_tokens",
+                "write them, such as `output_tokens = 200`",
+            ),
+        ] {
+            if missing && !is_recorded && !was_wrong(key) {
+                self.problems().add(span, format!("the task type `{name}` has no `{key}`"), cure);
+            }
+        }
+        if written.domains.is_some() && !is_recorded {
+            let message =
+                format!("the task type `{name}` has `domains`, and no prompts are recorded");
+            self.problems().add(span, message, "leave them out, or write `[world.outcomes]`");
+        }
+        if is_recorded && written.steps.as_ref().is_some_and(|steps| steps.len() > 1) {
+            let message =
+                format!("the task type `{name}` has steps, and a recorded prompt has one");
+            self.problems().add(span, message, "write `level` in the place of `steps`");
+        }
         let steps: Vec<Level> = match (&written.level, &written.steps) {
             (Some(level), None) => vec![*level],
             (None, Some(steps)) if !steps.is_empty() && steps.len() <= 255 => steps.clone(),
-            _ if was_wrong => vec![Level::L1],
+            _ if was_wrong("level") || was_wrong("steps") => vec![Level::L1],
             _ => {
                 let message = format!(
                     "the task type `{}` needs exactly one of `level` and `steps`",
@@ -158,11 +193,11 @@ impl Resolver<'_> {
         let problems = self.problems();
         TaskType {
             name: written.name.value.clone(),
-            share: written.share.get(),
+            share: written.share.map_or(1.0, |share| share.get()),
             steps,
             priority: written.priority,
-            input_tokens: tokens(&written.input_tokens, span, problems),
-            output_tokens: tokens(&written.output_tokens, span, problems),
+            input_tokens: tokens(written.input_tokens.as_ref(), span, problems),
+            output_tokens: tokens(written.output_tokens.as_ref(), span, problems),
             deadline: written.deadline.map(|d| SimDuration(d.nanos())),
             difficulty_correlation: written
                 .difficulty_correlation
@@ -345,7 +380,9 @@ fn limits(truth: &ModelTruth, study: &Study) -> Limits {
     }
 }
 
-fn tokens(written: &TokenDistribution, span: Span, problems: &mut Problems) -> Tokens {
+/// What is not written is reported elsewhere, or follows from what is recorded.
+fn tokens(written: Option<&TokenDistribution>, span: Span, problems: &mut Problems) -> Tokens {
+    let Some(written) = written else { return Tokens::Constant(1.0) };
     match written {
         TokenDistribution::Constant(n) => Tokens::Constant(n.get() as f64),
         TokenDistribution::Lognormal { mean, sigma } => {

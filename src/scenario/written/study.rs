@@ -75,9 +75,13 @@ pub struct TaskType {
     /// The name under which the tasks are reported.
     #[schemars(example = &"health-check")]
     pub name: Name,
-    /// The weight of this sort among all tasks; the weights need not sum to 1.
-    #[schemars(example = 0.4)]
-    pub share: Positive,
+    /// The weight of this sort among all tasks; the weights need not sum to 1. Where outcomes are recorded it follows from
+    /// the prompts.
+    #[schemars(required, example = 0.4)]
+    pub share: Option<Positive>,
+    /// The domains of the recorded prompts that are of this sort, by default all that are of no other.
+    #[schemars(extend("examples" = [["math", "physics"]]))]
+    pub domains: Option<Vec<Name>>,
     /// The level of a task with one step. Write either this or `steps`.
     pub level: Option<Level>,
     /// The levels of the steps of a task, in their order.
@@ -86,10 +90,12 @@ pub struct TaskType {
     /// How much the task matters.
     #[serde(default)]
     pub priority: Priority,
-    /// The input tokens of each step.
-    pub input_tokens: TokenDistribution,
-    /// The output tokens of each step.
-    pub output_tokens: TokenDistribution,
+    /// The input tokens of each step, where they are not recorded.
+    #[schemars(required)]
+    pub input_tokens: Option<TokenDistribution>,
+    /// The output tokens of each step, where they are not recorded.
+    #[schemars(required)]
+    pub output_tokens: Option<TokenDistribution>,
     /// How long after its arrival a task must be done, by default without limit.
     #[schemars(example = &"10s")]
     pub deadline: Option<Duration>,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RecordedOutcomes;
 use crate::scenario::values::{
     Count, Fraction, Named, NonNegative, PerLevel, Points, Positive, Probability, Whole,
 };
@@ -35,6 +36,8 @@ pub struct World {
     pub limits: Limits,
     /// What is true of single models, by name.
     pub models: Named<ModelTruth>,
+    /// What the models really answered, from a table, by default nothing: answers follow from the figures above.
+    pub outcomes: Option<RecordedOutcomes>,
 }
 
 impl Default for World {
@@ -51,6 +54,7 @@ impl Default for World {
             service: ServiceShape::Lognormal,
             limits: Limits::default(),
             models: Named::default(),
+            outcomes: None,
         }
     }
 }
