@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use reflexarc::domain::{AttemptRecord, ModelSet, Outcome, Propensity, TaskRecord};
+use reflexarc::domain::{AttemptRecord, ModelSet, Propensity, TaskRecord};
 use reflexarc::engine::{self, Observer};
 use reflexarc::learners::wrappers::{Wrapped, Wrappers};
 use reflexarc::learners::{

@@ -1,6 +1,6 @@
 //! Golden values of learners: figures without any randomness, recorded from independent implementations.
 
-use reflexarc::domain::{Outcome, Propensity};
+use reflexarc::domain::Propensity;
 use reflexarc::learners::contextual::lin_ucb;
 use reflexarc::learners::contextual::ridge::Ridge;
 use reflexarc::learners::drifting::{d_ucb, discounted_thompson, sw_ucb};

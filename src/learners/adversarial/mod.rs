@@ -17,7 +17,7 @@ fn own_probability(feedback: &Feedback<'_>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Outcome, Propensity};
+    use crate::domain::Propensity;
     use crate::learners::{Context, Feedback, Learner, LearnerConfig, Prior};
     use crate::units::{Level, ModelId};
 

@@ -150,7 +150,6 @@ impl Learner for State {
 mod tests {
     use super::super::ridge::invert;
     use super::*;
-    use crate::domain::{Outcome, Propensity};
     use crate::learners::Features;
     use crate::sim::sample::standard_normal;
     use crate::sim::stream::{Purpose, Streams};

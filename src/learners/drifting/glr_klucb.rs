@@ -175,7 +175,6 @@ impl Learner for State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Outcome;
     use crate::learners::kl::klucb;
     use crate::sim::stream::{Purpose, Streams};
     use crate::units::{Level, TaskId};

@@ -125,7 +125,6 @@ impl Learner for State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Outcome;
     use crate::sim::stream::{Purpose, Streams};
     use crate::units::{Level, TaskId};
 

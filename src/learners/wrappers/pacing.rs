@@ -101,7 +101,6 @@ impl Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Outcome;
     use crate::learners::{AnyLearner, LearnerConfig};
     use crate::sim::stream::{Purpose, Streams};
     use crate::units::{Level, ModelId, TaskId};

@@ -156,7 +156,6 @@ impl Restarting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Outcome, Propensity};
     use crate::learners::wrappers::{Wrapped, Wrappers};
     use crate::learners::{Context, LearnerConfig};
     use crate::units::Level;
