@@ -83,6 +83,7 @@ impl Learner for State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Propensity;
     use crate::sim::stream::{Purpose, Streams};
     use crate::units::Level;
 
