@@ -13,7 +13,7 @@ pub use event::{
     PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
-pub use prompt::PromptFeatures;
+pub use prompt::{KnownPrompts, PromptFeatures, PromptScores};
 pub use record::{AttemptRecord, StepRecord, TaskRecord};
 
 /// How a call, a step or a task ended. Stored by name; the list may grow.
@@ -276,6 +276,8 @@ pub enum Role {
     Retry,
     /// Elsewhere after an unserved call, by the fallback plan.
     Fallback,
+    /// At a dearer model after an answer that a cascade did not trust.
+    Escalation,
 }
 
 impl Role {
@@ -286,6 +288,7 @@ impl Role {
             Self::First => "first",
             Self::Retry => "retry",
             Self::Fallback => "fallback",
+            Self::Escalation => "escalation",
         }
     }
 }

@@ -60,3 +60,31 @@ impl PromptFeatures {
         Self { names: self.names.clone(), values }
     }
 }
+
+/// A number for every recorded prompt and model, such as a predicted quality.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PromptScores {
+    /// Number of models.
+    pub n_models: usize,
+    /// Prompt by prompt, in order of the models' ids.
+    pub values: Vec<f32>,
+}
+
+impl PromptScores {
+    /// The scores of a prompt by model.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, prompt: u32) -> &[f32] {
+        &self.values[prompt as usize * self.n_models..][..self.n_models]
+    }
+}
+
+/// What a router may know of recorded prompts before it asks any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownPrompts {
+    /// Features of all prompts, with mean 0 and standard deviation 1 over those set apart; without any they have no width.
+    pub features: PromptFeatures,
+    /// By model the regression of quality on features over the prompts set apart: intercept, then a coefficient for each
+    /// feature. Empty where none was fitted.
+    pub coefficients: Vec<Vec<f64>>,
+}

@@ -67,7 +67,7 @@ impl<'a, O: Observer> Run<'a, O> {
             Arc::clone(&cell.stack),
             &cell.registry,
             cell.world.task_types.len(),
-            &cell.world.recorded.as_ref().map(|r| Arc::clone(&r.features)).unwrap_or_default(),
+            &cell.world.recorded.as_ref().map(|r| Arc::clone(&r.known)).unwrap_or_default(),
             cell.world.start,
             cell.zone.clone(),
             streams,

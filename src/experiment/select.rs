@@ -1,4 +1,5 @@
 //! What is chosen by looking, on seeds of its own: the best fixed model of a variant, the best alternative of a study.
+//! Where answers are recorded, it is chosen on the prompts that are set apart as well.
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub(super) fn best_fixed(
         Arc::new(StackRule { order, ..(*variant.stack).clone() })
     };
     let unrecorded = scenario.unrecorded();
+    let block = &Resolved::training_block(block);
     let n_models = block.registry.models.len();
     let runs: Vec<(usize, u64)> =
         (0..n_models).flat_map(|model| seeds.iter().map(move |&seed| (model, seed))).collect();
@@ -81,6 +83,7 @@ pub(super) fn best_alternative(
     progress: &dyn Progress,
 ) -> Alternative {
     let unrecorded = scenario.unrecorded();
+    let block = &Resolved::training_block(stacks[0].0);
     let candidates: Vec<&(&Block, &Variant, Arc<StackRule>)> =
         stacks.iter().skip(1).filter(|(_, variant, _)| variant.is_router()).collect();
     let runs: Vec<(usize, u64)> =
@@ -88,7 +91,7 @@ pub(super) fn best_alternative(
     let rewards: Vec<f64> = runs
         .par_iter()
         .map(|&(candidate, seed)| {
-            let (block, variant, stack) = candidates[candidate];
+            let (_, variant, stack) = candidates[candidate];
             mean_reward(&unrecorded, Place { block, variant, stack, seed }, progress)
         })
         .collect();

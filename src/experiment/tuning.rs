@@ -42,7 +42,8 @@ pub(super) fn write(
     unrecorded.record.regret = scenario.record.regret;
     for study in &scenario.parameter_studies {
         for block in &scenario.blocks {
-            let run = |stack: &Arc<StackRule>, seed: u64| {
+            let training = Resolved::training_block(block);
+            let run = |block: &Block, stack: &Arc<StackRule>, seed: u64| {
                 let variant = &scenario.variants[study.variant];
                 let place = Place { block, variant, stack, seed };
                 outcome(&unrecorded, place, progress)
@@ -52,13 +53,13 @@ pub(super) fn write(
                 .collect();
             let tried: Vec<Outcome> = pairs
                 .par_iter()
-                .map(|&(candidate, seed)| run(&study.candidates[candidate].1, seed))
+                .map(|&(candidate, seed)| run(&training, &study.candidates[candidate].1, seed))
                 .collect();
             let chosen = best(study, block, &tried);
             let reported: Vec<Outcome> = scenario
                 .seeds
                 .par_iter()
-                .map(|&seed| run(&study.candidates[chosen].1, seed))
+                .map(|&seed| run(block, &study.candidates[chosen].1, seed))
                 .collect();
             let mut push = |stage, candidate: usize, seed, outcome: &Outcome| {
                 let value = study.candidates[candidate].0;

@@ -153,6 +153,8 @@ pub struct Prior {
     pub cost_unit: f64,
     /// Features of a request, of the kind that the learner's card asks for.
     pub n_features: usize,
+    /// By model a regression of quality on these features that was fitted offline; empty where there is none.
+    pub coefficients: Vec<Vec<f64>>,
     /// Decisions to come, where that is known.
     pub horizon: Option<u64>,
     /// What may be spent on them, in cost units, where that is limited and known.
@@ -170,6 +172,7 @@ impl Prior {
             costs,
             cost_unit: 1.0,
             n_features: 0,
+            coefficients: Vec::new(),
             horizon: None,
             budget: None,
         }
@@ -388,6 +391,8 @@ learners! {
     TrackAndStop = routing::track_and_stop, "track_and_stop";
     /// A discounted linear bound less a price on cost (as in ParetoBandit).
     ParetoBandit = routing::pareto_bandit, "pareto_bandit";
+    /// An upper bound from a preference, among the models that are worth their money.
+    Pilot = routing::pilot, "pilot";
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Priority, PromptFeatures, Request};
+use crate::domain::{KnownPrompts, Priority, Request};
 use crate::learners::{Features, Prior, Reads};
 use crate::math;
 use crate::registry::Registry;
@@ -29,7 +29,7 @@ struct Declared {
 pub(super) struct FeatureMap {
     reads: Reads,
     models: Vec<Declared>,
-    prompts: Arc<PromptFeatures>,
+    prompts: Arc<KnownPrompts>,
     values: Vec<f64>,
 }
 
@@ -60,10 +60,9 @@ fn unit(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 impl Prior {
-    /// What a registry declares, for a learner that reads `reads` of a request, `n_prompt_features` of a recorded prompt
-    /// among it.
+    /// What a registry declares and what is known of recorded prompts, for a learner that reads `reads` of a request.
     #[must_use]
-    pub fn of_registry(registry: &Registry, reads: Reads, n_prompt_features: usize) -> Self {
+    pub fn of_registry(registry: &Registry, reads: Reads, prompts: &KnownPrompts) -> Self {
         let usd = usual_costs(registry);
         let cost_unit = unit(usd.iter().copied());
         Self {
@@ -71,17 +70,30 @@ impl Prior {
             cost_unit,
             n_features: match reads {
                 Reads::Nothing => 0,
-                Reads::Request => N_REQUEST + n_prompt_features,
+                Reads::Request => N_REQUEST + prompts.features.width(),
                 Reads::Pair => N_PAIR + registry.models.len(),
+            },
+            coefficients: match reads {
+                Reads::Request => prompts.coefficients.iter().map(|own| of_request(own)).collect(),
+                Reads::Nothing | Reads::Pair => Vec::new(),
             },
             ..Self::of_scores(registry.models.iter().map(|m| m.score).collect())
         }
     }
 }
 
+/// Coefficients of a regression on a prompt's features, as those of a request's: the intercept is that of its level.
+fn of_request(coefficients: &[f64]) -> Vec<f64> {
+    let (intercept, others) = coefficients.split_first().expect("an intercept comes first");
+    let mut all = vec![*intercept; Level::ALL.len()];
+    all.resize(N_REQUEST, 0.0);
+    all.extend(others);
+    all
+}
+
 impl FeatureMap {
-    pub(super) fn new(registry: &Registry, reads: Reads, prompts: &Arc<PromptFeatures>) -> Self {
-        let prior = Prior::of_registry(registry, reads, prompts.width());
+    pub(super) fn new(registry: &Registry, reads: Reads, prompts: &Arc<KnownPrompts>) -> Self {
+        let prior = Prior::of_registry(registry, reads, prompts);
         let times: Vec<[f64; 4]> = registry
             .models
             .iter()
@@ -116,10 +128,10 @@ impl FeatureMap {
                 values.push(1.0 - (f64::from(hour) - 12.0).abs() / 12.0);
                 match request.prompt {
                     Some(prompt) => {
-                        values.extend(self.prompts.of(prompt).iter().map(|v| f64::from(*v)))
+                        values.extend(self.prompts.features.of(prompt).iter().map(|v| f64::from(*v)))
                     }
                     // A usual prompt: features have mean 0.
-                    None => values.resize(N_REQUEST + self.prompts.width(), 0.0),
+                    None => values.resize(N_REQUEST + self.prompts.features.width(), 0.0),
                 }
                 Features::of_request(values)
             }

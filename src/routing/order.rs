@@ -3,7 +3,7 @@
 use super::features::{FeatureMap, usual_request};
 use std::sync::Arc;
 
-use crate::domain::{ChosenBy, ModelSet, PromptFeatures, Propensity, Request};
+use crate::domain::{ChosenBy, ModelSet, KnownPrompts, PromptScores, Propensity, Request};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
@@ -53,6 +53,11 @@ pub enum OrderRule {
     Cheapest,
     /// The lowest declared response time.
     Fastest,
+    /// The largest score of the recorded prompt, fitted to other prompts; the lowest id of equals. A model whose score is
+    /// no number is not used.
+    Predicted(Arc<PromptScores>),
+    /// A cascade.
+    Cascade(Arc<Cascade>),
     /// A learner's choice.
     Learner {
         /// The algorithm.
@@ -80,6 +85,8 @@ impl OrderRule {
             Self::Weighted(_) => "weighted",
             Self::Cheapest => "cheapest",
             Self::Fastest => "fastest",
+            Self::Predicted(_) => "predicted",
+            Self::Cascade(_) => "cascade",
             Self::Learner { config, .. } => config.name(),
             Self::InformedGreedy => "informed_greedy",
         }
@@ -92,6 +99,29 @@ impl OrderRule {
             Self::Learner { config, .. } => config.card().reads,
             _ => Reads::Nothing,
         }
+    }
+}
+
+/// Models from the cheapest to the dearest, each asked if the answer of the one before is not trusted (Chen, Zaharia, Zou,
+/// "`FrugalGPT`", 2023).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cascade {
+    /// The models, the first to be asked first.
+    pub models: Vec<ModelId>,
+    /// How far the answer of a model to a prompt is to be trusted.
+    pub trust: PromptScores,
+    /// From which trust on the answer of each of the models is taken, in their order.
+    pub thresholds: Vec<f64>,
+}
+
+impl Cascade {
+    /// Whom to ask next; `None` where the answer is trusted, or nobody eligible comes behind.
+    fn next(&self, prompt: u32, model: ModelId, eligible: ModelSet) -> Option<ModelId> {
+        let at = self.models.iter().position(|own| *own == model)?;
+        if f64::from(self.trust.of(prompt)[model.index()]) >= self.thresholds[at] {
+            return None;
+        }
+        self.models[at + 1..].iter().copied().find(|m| eligible.contains(*m))
     }
 }
 
@@ -112,6 +142,8 @@ enum Kind {
     Weighted(Vec<f64>),
     Cheapest(Vec<[f64; 2]>),
     Fastest(Vec<PerLevel<f64>>),
+    Predicted(Arc<PromptScores>),
+    Cascade(Arc<Cascade>),
     Learner { bank: Vec<Wrapped>, scope: LearnerScope, keeps_short: bool, card: Card },
     InformedGreedy,
 }
@@ -159,10 +191,10 @@ impl Order {
         rule: &OrderRule,
         registry: &Registry,
         n_task_types: usize,
-        prompts: &Arc<PromptFeatures>,
+        prompts: &Arc<KnownPrompts>,
     ) -> Self {
         let reads = rule.reads();
-        let prior = Prior::of_registry(registry, reads, prompts.width());
+        let prior = Prior::of_registry(registry, reads, prompts);
         let order = Self::new(rule, registry, &prior, n_task_types);
         let features = (reads != Reads::Nothing).then(|| FeatureMap::new(registry, reads, prompts));
         Self { features, ..order }
@@ -191,6 +223,8 @@ impl Order {
                     .map(|m| Level::ALL.map(|l| m.latency.mean_ms(l, EXPECTED_OUTPUT_TOKENS)))
                     .collect(),
             ),
+            OrderRule::Predicted(scores) => Kind::Predicted(Arc::clone(scores)),
+            OrderRule::Cascade(cascade) => Kind::Cascade(Arc::clone(cascade)),
             OrderRule::Learner { config, wrappers, scope, keeps_short } => {
                 let n = match scope {
                     _ if config.card().keeps_levels => 1,
@@ -274,12 +308,44 @@ impl Order {
             Kind::Fastest(ms) => {
                 first_largest(eligible, |m| -ms[m.index()][view.request.level.index()])
             }
+            Kind::Predicted(scores) => {
+                let scores = scores.of(view.request.prompt?);
+                let usable: ModelSet =
+                    eligible.iter().filter(|m| !scores[m.index()].is_nan()).collect();
+                if usable.is_empty() {
+                    return None;
+                }
+                first_largest(usable, |m| f64::from(scores[m.index()]))
+            }
+            Kind::Cascade(cascade) => {
+                cascade.models.iter().copied().find(|m| eligible.contains(*m))?
+            }
             Kind::InformedGreedy => {
                 let told = view.told.expect("the simulator tells this order what to expect");
                 first_largest(eligible, |m| told[m.index()])
             }
         };
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
+    }
+
+    /// Whether answers are weighed before they are taken.
+    #[inline]
+    #[must_use]
+    pub fn is_cascade(&self) -> bool {
+        matches!(self.kind, Kind::Cascade(_))
+    }
+
+    /// Whom a cascade asks after an answer of `model` that it does not trust, if it is one and anybody is left.
+    #[inline]
+    #[must_use]
+    pub fn escalates(
+        &self,
+        request: &Request,
+        model: ModelId,
+        eligible: ModelSet,
+    ) -> Option<ModelId> {
+        let Kind::Cascade(cascade) = &self.kind else { return None };
+        cascade.next(request.prompt?, model, eligible)
     }
 
     /// The order's choice of `model` was acted on.

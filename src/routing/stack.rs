@@ -18,7 +18,7 @@ use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
 use crate::domain::{
-    ChosenBy, FallbackReason, ModelSet, Outcome, PromptFeatures, Propensity, Request, Response,
+    ChosenBy, FallbackReason, ModelSet, Outcome, KnownPrompts, Propensity, Request, Response,
     Role, StackEvent,
 };
 use crate::learners::{BeliefScale, Choice, Context, Feedback, Prior, Reads};
@@ -68,7 +68,7 @@ impl Stack {
         rule: Arc<StackRule>,
         registry: &Registry,
         n_task_types: usize,
-        prompts: &Arc<PromptFeatures>,
+        prompts: &Arc<KnownPrompts>,
         start: Timestamp,
         zone: TimeZone,
         streams: Streams,
@@ -86,7 +86,7 @@ impl Stack {
                 .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
                 .map(|order| Order::of_stack(order, registry, n_task_types, prompts))
                 .collect(),
-            cost_unit: Prior::of_registry(registry, Reads::Nothing, 0).cost_unit,
+            cost_unit: Prior::of_registry(registry, Reads::Nothing, prompts).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             ledger: Ledger::new(rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, n_models),
@@ -202,7 +202,7 @@ impl Stack {
         self.ledger.charge(now, call.model, response.tokens());
         self.breakers.record(now, call.model, served, &mut self.log);
         if served {
-            return (fed, Next::Finish);
+            return (fed, self.escalate(now, request, chain, call));
         }
         match response.outcome {
             Outcome::QuotaExhausted => self.ledger.refused(now, call.model),
@@ -227,6 +227,34 @@ impl Stack {
             return (fed, self.resume(now, request, chain, told));
         }
         (fed, self.fall_back(now, request, chain, told, call.model, reason))
+    }
+
+    /// Takes an answer, or asks the next model of a cascade that does not trust it.
+    #[inline]
+    fn escalate(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        call: &Call,
+    ) -> Next {
+        let order = usize::from(chain.arm);
+        if !self.orders[order].is_cascade() {
+            return Next::Finish;
+        }
+        loop {
+            let all = self.candidates(now, request.level);
+            let (eligible, _) = self.eligible(now, all, chain.arm);
+            let fresh = eligible.minus(chain.tried);
+            let Some(model) = self.orders[order].escalates(request, call.model, fresh) else {
+                return Next::Finish;
+            };
+            chain.tried.insert(model);
+            if self.breakers.acquire(now, model, &mut self.log) {
+                let choice = Choice { model, propensity: Propensity::Unknown, explored: false };
+                return Next::Call(self.chosen(now, choice, Role::Escalation, chain.arm));
+            }
+        }
     }
 
     /// The wait before a retry is over.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::PromptFeatures;
+use crate::domain::{KnownPrompts, PromptFeatures};
 use crate::sim::stream::{Purpose, Streams};
 use crate::units::ModelId;
 
@@ -101,8 +101,8 @@ pub struct RecordedWorld {
     pub table: Arc<Outcomes>,
     /// The prompts that are asked, each once in a pass.
     pub prompts: Arc<Vec<u32>>,
-    /// Features of all prompts as the router sees them; none has no width.
-    pub features: Arc<PromptFeatures>,
+    /// What the router may know of the prompts.
+    pub known: Arc<KnownPrompts>,
     /// Position of the task type by domain.
     pub task_type_of: Vec<u16>,
     /// An answer of at least this quality is a success, any other a failure.

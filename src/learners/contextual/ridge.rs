@@ -47,6 +47,13 @@ impl Ridge {
         }
     }
 
+    /// The prior that the coefficients are these, as if `lambda` results of every feature had said so.
+    #[must_use]
+    pub fn around(theta: &[f64], lambda: f64) -> Self {
+        let moments = theta.iter().map(|theta| lambda * theta).collect();
+        Self { moments, theta: theta.to_vec(), ..Self::new(theta.len(), lambda) }
+    }
+
     /// The expected reward at `x`.
     #[inline]
     #[must_use]

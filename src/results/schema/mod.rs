@@ -90,7 +90,7 @@ table! {
         attempt: u32,
         /// Model called.
         model: &'n str,
-        /// Why the call was made: first, retry or fallback.
+        /// Why the call was made: first, retry, fallback or escalation.
         role: Role,
         /// Who picked the model: learner, order, retry, fallback, last_resort or allocation.
         chosen_by: ChosenBy,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use crate::data::outcomes::{self, Loaded, Source};
-use crate::domain::{Priority, PromptFeatures};
+use crate::domain::{KnownPrompts, Priority};
 use crate::registry::Registry;
 use crate::scenario::decode::decode;
 use crate::scenario::tree::{Node, Path as TreePath};
@@ -29,8 +29,8 @@ pub struct Recorded {
     pub train: Arc<Vec<u32>>,
     /// Prompts that reported runs ask.
     pub asked: Arc<Vec<u32>>,
-    /// Features of all prompts, standardised over those set apart (over all, if none is); without any they have no width.
-    pub features: Arc<PromptFeatures>,
+    /// What the router may know of them.
+    pub known: Arc<KnownPrompts>,
     /// The quality from which an answer is a success.
     pub success_from: f64,
     /// What was left out of the table.
@@ -131,13 +131,14 @@ impl Resolver<'_> {
         }
         let features = outcomes.features.as_ref().map(|features| {
             let all: Vec<u32> = (0..features.len() as u32).collect();
-            Arc::new(features.standardised(if train.is_empty() { &all } else { &train }))
+            features.standardised(if train.is_empty() { &all } else { &train })
         });
+        let features = features.unwrap_or_default();
         Some(Recorded {
             table: Arc::new(outcomes),
             train: Arc::new(train),
             asked: Arc::new(asked),
-            features: features.unwrap_or_default(),
+            known: Arc::new(KnownPrompts { features, coefficients: Vec::new() }),
             success_from: written.success_from.get(),
             left_out: LeftOut {
                 file: written.file.value.clone(),
@@ -263,7 +264,7 @@ impl Resolver<'_> {
         let world = RecordedWorld {
             table: Arc::clone(table),
             prompts: Arc::clone(&recorded.asked),
-            features: Arc::clone(&recorded.features),
+            known: Arc::clone(&recorded.known),
             task_type_of,
             success_from: recorded.success_from as f32,
         };
