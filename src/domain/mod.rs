@@ -13,7 +13,7 @@ pub use event::{
     PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
-pub use prompt::PromptFeatures;
+pub use prompt::{PromptFeatures, PromptScores};
 pub use record::{AttemptRecord, StepRecord, TaskRecord};
 
 /// How a call, a step or a task ended. Stored by name; the list may grow.

@@ -60,3 +60,21 @@ impl PromptFeatures {
         Self { names: self.names.clone(), values }
     }
 }
+
+/// A number for every prompt and model, as a predicted quality.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PromptScores {
+    /// Number of models.
+    pub n_models: usize,
+    /// By prompt, then model.
+    pub values: Vec<f32>,
+}
+
+impl PromptScores {
+    /// The numbers of a prompt, in order of the models' ids.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, prompt: u32) -> &[f32] {
+        &self.values[prompt as usize * self.n_models..][..self.n_models]
+    }
+}
