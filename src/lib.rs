@@ -33,6 +33,8 @@ pub mod engine;
 pub mod results;
 // Tables from outside, read row by row.
 pub mod data;
+// What a router expects of every model for every prompt, fitted to recorded outcomes.
+pub mod predictors;
 // Scenario files: as written, then resolved.
 pub mod scenario;
 // The grid of blocks, variants and seeds.

@@ -150,6 +150,7 @@ const NO_ROW: &[(&str, &str)] = &[
     ("fractional_kube", "its index (its own test)"),
     ("primal_dual_bwk", "the paper's bound (its own test)"),
     ("track_and_stop", "published solutions of its program (tests/learner_vectors.rs)"),
+    ("pilot", "its regression and threshold by hand (its own tests)"),
     ("pareto_bandit", "the original's recorded scores (tests/learner_vectors.rs)"),
 ];
 

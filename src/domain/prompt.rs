@@ -61,17 +61,17 @@ impl PromptFeatures {
     }
 }
 
-/// A number for every recorded prompt and model, such as a predicted quality.
+/// A number for every prompt and model, as a predicted quality.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PromptScores {
     /// Number of models.
     pub n_models: usize,
-    /// Prompt by prompt, in order of the models' ids.
+    /// By prompt, then model.
     pub values: Vec<f32>,
 }
 
 impl PromptScores {
-    /// The scores of a prompt by model.
+    /// The numbers of a prompt, in order of the models' ids.
     #[inline]
     #[must_use]
     pub fn of(&self, prompt: u32) -> &[f32] {
