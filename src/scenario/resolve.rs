@@ -3,6 +3,7 @@
 mod bandit;
 mod daily;
 mod expect;
+mod fitted;
 mod random_fault;
 mod recorded;
 mod registry;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::expect::World;
+use self::fitted::Fits;
 pub(super) use self::recorded::Recorded;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
@@ -118,6 +120,8 @@ struct Models {
     broken: Vec<String>,
     /// Whether these are all; no name is unknown to a registry that could not be read.
     are_all: bool,
+    /// Recorded answers of theirs, to which orders are fitted.
+    fits: Option<Fits>,
 }
 
 impl Models {
@@ -262,7 +266,7 @@ impl<'a> Resolver<'a> {
         if self.registry_from_table() {
             let recorded = self.recorded(&outcomes, None);
             let Some(table) = recorded else {
-                let models = Models { names: Vec::new(), broken: Vec::new(), are_all: false };
+                let models = Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None };
                 return (None, models, Some(None));
             };
             let text = recorded::registry_text(&table);
@@ -300,6 +304,7 @@ impl<'a> Resolver<'a> {
         // What is wrong with a table is reported once, not for every block that would use it.
         let is_readable = recorded.as_ref().is_none_or(Option::is_some);
         let recorded = recorded.flatten();
+        let models = Models { fits: recorded.clone().map(Fits::new), ..models };
         let blocks: Vec<Option<Block>> = merged
             .iter()
             .map(|block| {

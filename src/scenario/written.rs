@@ -26,8 +26,8 @@ pub use daily::{
 };
 pub use expect::Expect;
 pub use order::{
-    AbTest, Adaptive, AlwaysOrder, BestFixed, NoKeys, Order, PlainOrder, RouterVariant,
-    Stage4Order, StaticOrder, WeightedOrder,
+    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, NoKeys, Order, PlainOrder,
+    PredictedOrder, RouterVariant, Stage4Order, StaticOrder, ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
 pub use part::Part;

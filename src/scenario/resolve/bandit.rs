@@ -66,7 +66,7 @@ impl Resolver<'_> {
         let most = problems.iter().flatten().max_by_key(|(problem, _)| problem.n_arms);
         let names = most.map(|(_, names)| names.clone()).unwrap_or_default();
         let are_all = problems.iter().all(Option::is_some);
-        let models = Models { names: names.clone(), broken: Vec::new(), are_all };
+        let models = Models { names: names.clone(), broken: Vec::new(), are_all, fits: None };
         let Some(problems) = problems.into_iter().collect::<Option<Vec<_>>>() else {
             return (models, None);
         };

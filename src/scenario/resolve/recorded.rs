@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Resolver;
 use crate::data::outcomes::{self, Loaded, Source};
 use crate::domain::{KnownPrompts, Priority};
+use crate::predictors::ridge_coefficients;
 use crate::registry::Registry;
 use crate::scenario::decode::decode;
 use crate::scenario::tree::{Node, Path as TreePath};
@@ -134,11 +135,15 @@ impl Resolver<'_> {
             features.standardised(if train.is_empty() { &all } else { &train })
         });
         let features = features.unwrap_or_default();
+        let coefficients = match features.is_empty() || train.is_empty() {
+            true => Vec::new(),
+            false => ridge_coefficients(&outcomes, &features, &train, 1.0),
+        };
         Some(Recorded {
             table: Arc::new(outcomes),
             train: Arc::new(train),
             asked: Arc::new(asked),
-            known: Arc::new(KnownPrompts { features, coefficients: Vec::new() }),
+            known: Arc::new(KnownPrompts { coefficients, features }),
             success_from: written.success_from.get(),
             left_out: LeftOut {
                 file: written.file.value.clone(),

@@ -33,7 +33,7 @@ impl Resolver<'_> {
             None => used.as_ref().and_then(|name| self.registry_file(name)),
         };
         if used.is_some() && file.is_none() {
-            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
+            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None });
         }
         let mut source = "the scenario file".to_owned();
         if let Some(file) = &file
@@ -54,7 +54,7 @@ impl Resolver<'_> {
                 "registry",
                 "write `registry.use = \"stage4\"`, or `[registry.models.NAME]` tables",
             );
-            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
+            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None });
         };
         let all: Vec<String> = merged
             .table()
@@ -66,14 +66,14 @@ impl Resolver<'_> {
         if names.len() > ModelSet::CAPACITY {
             let message = format!("the registry has {} models", names.len());
             self.problems().add(merged.span, message, "at most 128 are supported: leave some out");
-            return (None, Models { names, broken: all, are_all: true });
+            return (None, Models { names, broken: all, are_all: true, fits: None });
         }
         let small = written.is_some_and(|registry| registry.small_plan);
         let zone = clock.map_or(TimeZone::UTC, |clock| clock.zone.clone());
         let registry = resolve(&models, &merged, small, &zone, self.problems());
         let assumed = assumed(&models);
         let broken = all.into_iter().filter(|name| !names.contains(name)).collect();
-        (Some((registry, source, assumed)), Models { names, broken, are_all: true })
+        (Some((registry, source, assumed)), Models { names, broken, are_all: true, fits: None })
     }
 
     fn registry_file(&mut self, name: &Name) -> Option<Node> {

@@ -1,6 +1,6 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, daily, trial};
+use super::{Models, Resolver, daily, fitted, trial};
 use crate::domain::Outcome;
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
@@ -213,6 +213,9 @@ fn order_rule(
         }
         PlainOrder::Cheapest(_) => OrderRule::Cheapest,
         PlainOrder::Fastest(_) => OrderRule::Fastest,
+        PlainOrder::Predicted(own) => fitted::predicted(own, tree, models, problems)?,
+        PlainOrder::Threshold(own) => fitted::threshold(own, models, problems)?,
+        PlainOrder::Cascade(own) => fitted::cascade(own, tree, models, problems)?,
         PlainOrder::Learner(config) => learner(config.clone(), false),
         PlainOrder::InformedGreedy(_) => OrderRule::InformedGreedy,
     };

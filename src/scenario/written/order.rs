@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Name;
 use crate::learners::LearnerConfig;
+use crate::predictors::Predictor;
 use crate::routing::trial::{Then, Watch};
 use crate::scenario::values::{
     Count, Duration, Fraction, Named, NonNegative, Positive, Seeds, Share,
@@ -65,6 +66,12 @@ orders! {
     Cheapest(NoKeys),
     /// The model with the lowest declared response time at the level.
     Fastest(NoKeys),
+    /// The model whose predicted quality less its expected cost is largest. Predictions are fitted to the recorded prompts that are set apart.
+    Predicted(PredictedOrder),
+    /// The dear model where it is predicted to gain enough over the cheap one, the cheap one elsewhere (RouteLLM). Predictions are fitted to the recorded prompts that are set apart.
+    Threshold(ThresholdOrder),
+    /// Models one after the other, from the cheapest on, until an answer is trusted (FrugalGPT); all calls are paid. Trust is predicted from the prompt and the length of the answer, by a logistic regression fitted to the recorded prompts that are set apart.
+    Cascade(CascadeOrder),
     /// The model that a learner chooses among the eligible ones.
     Learner(LearnerConfig),
     /// A reference, not a router: told the true expected reward of every model in the present state, it takes the largest. It can be beaten, since it spends scarce quota on tasks that did not need it.
@@ -135,6 +142,52 @@ pub struct WeightedOrder {
     /// The weights of the models, by name. A model that is not named is not used.
     #[schemars(extend("examples" = [{ "Groq": 3, "Gemini": 1 }]))]
     pub weights: Named<NonNegative>,
+}
+
+/// Predicted quality less expected cost.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PredictedOrder {
+    /// How quality is predicted.
+    pub by: Predictor,
+    /// The quality, from 0 to 1, that a US dollar is worth; a model's expected cost is its mean over the domain.
+    #[serde(default)]
+    #[schemars(example = 100)]
+    pub quality_per_usd: NonNegative,
+}
+
+/// A dear model where it pays.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdOrder {
+    /// The dear model.
+    #[schemars(example = &"gemini-1.5-pro-002")]
+    pub strong: Name,
+    /// The cheap model.
+    #[schemars(example = &"gemini-1.5-flash-002")]
+    pub weak: Name,
+    /// The share of the prompts for the dear model: the threshold is the one that gives it this share of the prompts set
+    /// apart.
+    pub strong_share: Fraction,
+    /// How the quality of both is predicted, by default by logistic regressions.
+    #[serde(default = "by_logistic")]
+    pub by: Predictor,
+}
+
+fn by_logistic() -> Predictor {
+    Predictor::Logistic(Default::default())
+}
+
+/// Models one after the other.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CascadeOrder {
+    /// The models, the first to be asked first.
+    #[schemars(extend("examples" = [["gemini-1.5-flash-002", "gemini-1.5-pro-002"]]))]
+    pub models: Vec<Name>,
+    /// The predicted quality from which an answer is taken; the last model's always is.
+    #[schemars(example = 0.7)]
+    pub trusted_from: Fraction,
 }
 
 /// The best fixed model.
