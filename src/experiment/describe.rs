@@ -9,18 +9,24 @@ use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
 use crate::results::manifest::{
     Alternative, BanditEntry, BlockEntry, CellEntry, CompareEntry, FaultEntry, Manifest,
-    RandomFaultEntry, Selection, Text,
+    RandomFaultEntry, RecordedEntry, Selection, Text,
 };
-use crate::scenario::resolved::Resolved;
+use crate::scenario::resolved::{Recorded, Resolved};
 use crate::units::ModelId;
 use crate::world::fault::Target;
+
+/// What was chosen by looking, on seeds of its own.
+pub(super) struct Chosen {
+    pub(super) selections: Vec<Selection>,
+    pub(super) alternatives: Vec<Alternative>,
+    pub(super) winners: Vec<Alternative>,
+}
 
 pub(super) fn manifest(
     scenario: &Resolved,
     grid: &[Place<'_>],
     ended: &[Ended],
-    selections: Vec<Selection>,
-    alternatives: Vec<Alternative>,
+    chosen: Chosen,
 ) -> Manifest {
     let models = scenario.model_names();
     let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
@@ -97,6 +103,8 @@ pub(super) fn manifest(
         variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
         orders: scenario.variants.iter().map(|v| v.stack.order.name().to_owned()).collect(),
         put_variants: scenario.put_variants.clone(),
+        families: scenario.variants.iter().map(|v| v.family.clone()).collect(),
+        recorded: scenario.recorded.as_ref().map(recorded),
         compare: CompareEntry {
             baseline: scenario.compare.baseline.clone(),
             practical_share: scenario.compare.practical_share,
@@ -105,8 +113,9 @@ pub(super) fn manifest(
         reported: scenario.reported.clone(),
         models,
         seeds: scenario.seeds.clone(),
-        selections,
-        alternatives,
+        selections: chosen.selections,
+        alternatives: chosen.alternatives,
+        winners: chosen.winners,
         regret: scenario.record.regret,
         expectations: scenario.expectations.clone(),
         cells: grid
@@ -124,11 +133,30 @@ pub(super) fn manifest(
     }
 }
 
+fn recorded(own: &Recorded) -> RecordedEntry {
+    let left_out = &own.left_out;
+    RecordedEntry {
+        file: file_name(&left_out.file),
+        rows: left_out.rows,
+        incomplete: left_out.incomplete,
+        featureless: left_out.featureless,
+        unpriced: left_out.unpriced.clone(),
+        train: own.train.len(),
+        asked: own.asked.len(),
+        features: own.known.features.names.clone(),
+    }
+}
+
+/// A path without its folders.
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name();
+    name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 fn hashed(name: &str, text: &str) -> Text {
     let sha256 = Sha256::digest(text.as_bytes());
-    let name = Path::new(name).file_name().map_or_else(|| name.into(), |n| n.to_string_lossy());
     Text {
-        name: name.into_owned(),
+        name: file_name(name),
         sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         text: text.to_owned(),
     }

@@ -111,9 +111,13 @@ fn run_here(
         let n = scenario.variants.iter().skip(1).filter(|v| v.is_router()).count();
         n * criteria.selection_seeds.len() * scenario.blocks.len()
     });
+    let n_winner = scenario.compare.selection_seeds.as_ref().map_or(0, |seeds| {
+        let n = scenario.variants.iter().filter(|v| v.is_router()).count();
+        n * seeds.len() * scenario.blocks.len()
+    });
     let n_controls = control::count(scenario);
     let n_tuning = tuning::count(scenario);
-    progress.runs((n_grid + n_selection + n_candidates + n_controls + n_tuning) as u64);
+    progress.runs((n_grid + n_selection + n_candidates + n_winner + n_controls + n_tuning) as u64);
     let mut selections = Vec::new();
     let mut stacks = Vec::new();
     for block in &scenario.blocks {
@@ -133,9 +137,17 @@ fn run_here(
     let alternatives = match &scenario.criteria {
         Some(criteria) if scenario.variants.len() > 1 => stacks
             .chunks(scenario.variants.len())
-            .map(|own| select::best_alternative(scenario, own, &criteria.selection_seeds, progress))
+            // The first variant is no alternative to itself.
+            .map(|own| select::best(scenario, &own[1..], &criteria.selection_seeds, progress))
             .collect(),
         _ => Vec::new(),
+    };
+    let winners = match &scenario.compare.selection_seeds {
+        Some(seeds) => stacks
+            .chunks(scenario.variants.len())
+            .map(|own| select::best(scenario, own, seeds, progress))
+            .collect(),
+        None => Vec::new(),
     };
     let grid: Vec<Place<'_>> = stacks
         .iter()
@@ -164,7 +176,12 @@ fn run_here(
     tuning::write(scenario, folder, progress)?;
     write_summary(scenario, folder, &ended)?;
     write_faults(scenario, folder)?;
-    let manifest = describe::manifest(scenario, &grid, &ended, selections, alternatives);
+    let manifest = describe::manifest(
+        scenario,
+        &grid,
+        &ended,
+        describe::Chosen { selections, alternatives, winners },
+    );
     manifest.write(folder)?;
     Ok(manifest)
 }

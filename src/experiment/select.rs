@@ -74,9 +74,9 @@ pub(super) fn best_fixed(
     (always(best), selection)
 }
 
-/// Chooses the best alternative to the first variant of a block: the highest mean reward on the selection seeds among the
-/// routers (a reference that is told the truth is none); a tie goes to the first.
-pub(super) fn best_alternative(
+/// Chooses the best of some variants of a block: the highest mean reward on the selection seeds among the routers (a
+/// reference that is told the truth is none); a tie goes to the first.
+pub(super) fn best(
     scenario: &Resolved,
     stacks: &[(&Block, &Variant, Arc<StackRule>)],
     seeds: &[u64],
@@ -85,7 +85,7 @@ pub(super) fn best_alternative(
     let unrecorded = scenario.unrecorded();
     let block = &Resolved::training_block(stacks[0].0);
     let candidates: Vec<&(&Block, &Variant, Arc<StackRule>)> =
-        stacks.iter().skip(1).filter(|(_, variant, _)| variant.is_router()).collect();
+        stacks.iter().filter(|(_, variant, _)| variant.is_router()).collect();
     let runs: Vec<(usize, u64)> =
         (0..candidates.len()).flat_map(|c| seeds.iter().map(move |&seed| (c, seed))).collect();
     let rewards: Vec<f64> = runs

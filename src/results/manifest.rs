@@ -52,6 +52,10 @@ pub struct Manifest {
     pub orders: Vec<String>,
     /// The list of names that the variants were made from, where they are not those of the scenario.
     pub put_variants: Option<Vec<String>>,
+    /// The family of each variant: those of one are settings of one router.
+    pub families: Vec<String>,
+    /// The table of outcomes, where answers are recorded.
+    pub recorded: Option<RecordedEntry>,
     /// How the variants are compared.
     pub compare: CompareEntry,
     /// Of them, those that have daily and learning reports.
@@ -62,12 +66,35 @@ pub struct Manifest {
     pub selections: Vec<Selection>,
     /// How the best alternatives to the first variant were chosen, where the study answers the plan's criteria.
     pub alternatives: Vec<Alternative>,
+    /// How the winner was chosen, where the study asks for it.
+    pub winners: Vec<Alternative>,
     /// Whether decision regret was measured.
     pub regret: bool,
     /// What the study is expected to show.
     pub expectations: Vec<Expectation>,
     /// One entry per run, in the order of the tables.
     pub cells: Vec<CellEntry>,
+}
+
+/// A table of outcomes as a study uses it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedEntry {
+    /// The file, without folders.
+    pub file: String,
+    /// Rows read.
+    pub rows: u64,
+    /// Prompts that some model did not answer or whose cost is missing: they are left out.
+    pub incomplete: usize,
+    /// Prompts without features, left out as well.
+    pub featureless: usize,
+    /// Models left out because no cost of theirs is recorded.
+    pub unpriced: Vec<String>,
+    /// Prompts set apart.
+    pub train: usize,
+    /// Prompts asked in the reported runs.
+    pub asked: usize,
+    /// Names of the features.
+    pub features: Vec<String>,
 }
 
 /// How variants are compared.
@@ -173,7 +200,7 @@ pub struct Selection {
     pub mean_rewards: Vec<f64>,
 }
 
-/// How the best alternative to the first variant was chosen.
+/// How a variant was chosen among several: the best alternative to the first, or the winner of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     /// The block.

@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 
 use self::expect::World;
 use self::fitted::Fits;
-pub(super) use self::recorded::Recorded;
+pub use self::recorded::{LeftOut, Recorded};
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
@@ -195,7 +195,7 @@ impl<'a> Resolver<'a> {
         let asks = self.loaded.tree.at(&TreePath::of("record.attempts")).is_some();
         let setting = setting?;
         let variants = variants?;
-        let compare = self.compare(&variants, &setting.blocks);
+        let compare = self.compare(&variants, &setting.blocks, &seeds);
         let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
         let clock = setting.clock;
@@ -440,7 +440,8 @@ impl<'a> Resolver<'a> {
         let nodes = tree.child("variants").map_or(&[][..], Node::items);
         if written.is_empty() && !self.loaded.dropped.touches("variants") {
             let stack = self.stack(base, None, models, seeds);
-            return stack.map(|stack| vec![Variant { name: ONLY_VARIANT.to_owned(), ..stack }]);
+            let name = ONLY_VARIANT.to_owned();
+            return stack.map(|stack| vec![Variant { family: name.clone(), name, ..stack }]);
         }
         let resolved: Vec<Option<Variant>> = nodes
             .iter()
@@ -450,10 +451,14 @@ impl<'a> Resolver<'a> {
                 Some(Variant { name: name.trim_matches('"').to_owned(), ..stack })
             })
             .collect();
-        let named = written.into_iter().map(|v| v.name.value);
+        let named = written.into_iter().map(|v| {
+            let family = v.family.map_or_else(|| v.name.value.clone(), |family| family.value);
+            (v.name.value, family)
+        });
         let resolved: Option<Vec<Variant>> = resolved.into_iter().collect();
         resolved.map(|list| {
-            list.into_iter().zip(named).map(|(v, name)| Variant { name, ..v }).collect()
+            let named = list.into_iter().zip(named);
+            named.map(|(v, (name, family))| Variant { name, family, ..v }).collect()
         })
     }
 
@@ -512,7 +517,7 @@ impl<'a> Resolver<'a> {
         let (rule, selection) = rule?;
         let span = merged.span_at(&TreePath::of("order.best_fixed"));
         let best_fixed = selection.map(|written| self.selection(&written, span, seeds));
-        Some(Variant { name: String::new(), stack: Arc::new(rule), best_fixed })
+        Some(Variant { name: String::new(), family: String::new(), stack: Arc::new(rule), best_fixed })
     }
 
     fn selection(&mut self, written: &Seeds, span: Span, seeds: &[u64]) -> Vec<u64> {

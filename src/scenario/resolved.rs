@@ -15,7 +15,7 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
-use crate::scenario::resolve::Recorded;
+pub use crate::scenario::resolve::{LeftOut, Recorded};
 use crate::sim::stream::Streams;
 use crate::units::{NANOS_PER_SECOND, SimTime};
 use crate::world::WorldSpec;
@@ -97,6 +97,8 @@ pub struct Compare {
     pub practical_share: f64,
     /// The measures, the one that ranks the variants first.
     pub measures: Vec<Measure>,
+    /// Seeds on which a winner is chosen, if one is.
+    pub selection_seeds: Option<Vec<u64>>,
 }
 
 /// A parameter of a variant's learner, tried at several values.
@@ -141,6 +143,8 @@ pub struct Block {
 pub struct Variant {
     /// Name.
     pub name: String,
+    /// The family of settings that it belongs to.
+    pub family: String,
     /// The stack.
     pub stack: Arc<StackRule>,
     /// Its model is first to be chosen as the best fixed one on these seeds.

@@ -279,6 +279,10 @@ pub struct Variant {
     /// The name under which the variant is reported.
     #[schemars(example = &"ucb1")]
     pub name: Name,
+    /// The family that it belongs to: variants of one family are settings of one router, between which a mixture may be
+    /// drawn. By default each is a family of its own.
+    #[schemars(example = &"knn")]
+    pub family: Option<Name>,
     /// What differs from `[stack]`.
     pub stack: Option<Part<Stack>>,
 }

@@ -30,7 +30,12 @@ const OF_STACKS: [Measure; 5] = [
 
 impl Resolver<'_> {
     /// How the variants are compared; `None` if something is wrong with it.
-    pub(super) fn compare(&mut self, variants: &[Variant], blocks: &[Block]) -> Option<Compare> {
+    pub(super) fn compare(
+        &mut self,
+        variants: &[Variant],
+        blocks: &[Block],
+        seeds: &[u64],
+    ) -> Option<Compare> {
         let written = self.loaded.scenario.compare.clone().unwrap_or_default();
         let regret = self.loaded.scenario.record.regret;
         let baseline = match &written.baseline {
@@ -56,7 +61,14 @@ impl Resolver<'_> {
                 measures
             }
         };
-        Some(Compare { baseline, practical_share: written.practical_share.get(), measures })
+        let selection = written.selection_seeds.as_ref();
+        let selection_seeds = selection.map(|own| self.selection(&own.value, own.span, seeds));
+        Some(Compare {
+            baseline,
+            practical_share: written.practical_share.get(),
+            measures,
+            selection_seeds,
+        })
     }
 
     fn compared(&mut self, name: &Spanned<String>) -> Option<Measure> {

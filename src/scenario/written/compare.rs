@@ -20,11 +20,16 @@ pub struct Compare {
     /// best choices in bandit mode, else reward, availability, quality, cost and regret.
     #[schemars(extend("examples" = [["reward", "cost_per_task"]]))]
     pub measures: Option<Vec<Name>>,
+    /// The seeds on which a winner is chosen, by its mean reward, which must not be those of the study; where answers are
+    /// recorded, it is chosen on the prompts set apart. By default none is.
+    #[schemars(example = &"100001..100010")]
+    pub selection_seeds: Option<Spanned<Seeds>>,
 }
 
 impl Default for Compare {
     fn default() -> Self {
-        Self { baseline: None, practical_share: NonNegative::of(0.01), measures: None }
+        let practical_share = NonNegative::of(0.01);
+        Self { baseline: None, practical_share, measures: None, selection_seeds: None }
     }
 }
 
