@@ -24,6 +24,7 @@ mod number;
 mod performance;
 mod phases;
 mod policies;
+mod recorded;
 mod subject;
 mod summary;
 mod table;
@@ -46,6 +47,7 @@ use expectations::Verdicts;
 use learned::Learned;
 use phases::Phases;
 use policies::Policies;
+use recorded::RecordedReport;
 
 /// What stands in the way of a report.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +96,8 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let comparison = Comparison::read(folder, &evidence)?;
     let comparison = comparison.as_ref();
     let mut reports: Vec<Report> = comparison.map(Comparison::report).into_iter().collect();
+    let recorded = RecordedReport::read(folder, &manifest)?;
+    reports.extend(recorded.as_ref().map(RecordedReport::report));
     let is_bandit = comparison::is_bandit(&manifest);
     let mut criteria = String::new();
     if !is_bandit {

@@ -127,9 +127,8 @@ impl FeatureMap {
                 values.push(f64::from(request.priority as u8) / 3.0);
                 values.push(1.0 - (f64::from(hour) - 12.0).abs() / 12.0);
                 match request.prompt {
-                    Some(prompt) => {
-                        values.extend(self.prompts.features.of(prompt).iter().map(|v| f64::from(*v)))
-                    }
+                    Some(prompt) => values
+                        .extend(self.prompts.features.of(prompt).iter().map(|v| f64::from(*v))),
                     // A usual prompt: features have mean 0.
                     None => values.resize(N_REQUEST + self.prompts.features.width(), 0.0),
                 }

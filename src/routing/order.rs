@@ -3,7 +3,7 @@
 use super::features::{FeatureMap, usual_request};
 use std::sync::Arc;
 
-use crate::domain::{ChosenBy, ModelSet, KnownPrompts, PromptScores, Propensity, Request};
+use crate::domain::{ChosenBy, KnownPrompts, ModelSet, PromptScores, Propensity, Request};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{

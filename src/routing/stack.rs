@@ -18,8 +18,8 @@ use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
 use crate::domain::{
-    ChosenBy, FallbackReason, ModelSet, Outcome, KnownPrompts, Propensity, Request, Response,
-    Role, StackEvent,
+    ChosenBy, FallbackReason, KnownPrompts, ModelSet, Outcome, Propensity, Request, Response, Role,
+    StackEvent,
 };
 use crate::learners::{BeliefScale, Choice, Context, Feedback, Prior, Reads};
 use crate::registry::Registry;

@@ -266,7 +266,8 @@ impl<'a> Resolver<'a> {
         if self.registry_from_table() {
             let recorded = self.recorded(&outcomes, None);
             let Some(table) = recorded else {
-                let models = Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None };
+                let models =
+                    Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None };
                 return (None, models, Some(None));
             };
             let text = recorded::registry_text(&table);
@@ -517,7 +518,12 @@ impl<'a> Resolver<'a> {
         let (rule, selection) = rule?;
         let span = merged.span_at(&TreePath::of("order.best_fixed"));
         let best_fixed = selection.map(|written| self.selection(&written, span, seeds));
-        Some(Variant { name: String::new(), family: String::new(), stack: Arc::new(rule), best_fixed })
+        Some(Variant {
+            name: String::new(),
+            family: String::new(),
+            stack: Arc::new(rule),
+            best_fixed,
+        })
     }
 
     fn selection(&mut self, written: &Seeds, span: Span, seeds: &[u64]) -> Vec<u64> {

@@ -45,7 +45,8 @@ impl Fits {
     /// How far a model's answers are to be trusted, prompt by prompt: a logistic regression on the features of the prompt
     /// and the logarithm of the answer's tokens.
     fn trust(&self, model: ModelId) -> Arc<Vec<f32>> {
-        let found = self.trust.borrow().iter().find(|(own, _)| *own == model).map(|(_, t)| t.clone());
+        let found =
+            self.trust.borrow().iter().find(|(own, _)| *own == model).map(|(_, t)| t.clone());
         found.unwrap_or_else(|| {
             let Recorded { table, known, train, .. } = &self.recorded;
             let answers = &table.answers[model.index()];
@@ -115,11 +116,19 @@ fn fits<'m>(
     };
     let Some(fits) = &models.fits else {
         let cure = "write `[world.outcomes]` with the `file` of a table";
-        return refuse(problems, "the order is fitted to recorded outcomes, and there are none", cure);
+        return refuse(
+            problems,
+            "the order is fitted to recorded outcomes, and there are none",
+            cure,
+        );
     };
     if fits.recorded.train.is_empty() {
         let cure = "write `train_share = 0.5` in `[world.outcomes]`";
-        return refuse(problems, "the order is fitted to prompts set apart, and there are none", cure);
+        return refuse(
+            problems,
+            "the order is fitted to prompts set apart, and there are none",
+            cure,
+        );
     }
     if by.is_some_and(Predictor::needs_features) && fits.recorded.known.features.is_empty() {
         let cure = "write `features` in `[world.outcomes]`, or predict by another rule";

@@ -33,7 +33,10 @@ impl Resolver<'_> {
             None => used.as_ref().and_then(|name| self.registry_file(name)),
         };
         if used.is_some() && file.is_none() {
-            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None });
+            return (
+                None,
+                Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None },
+            );
         }
         let mut source = "the scenario file".to_owned();
         if let Some(file) = &file
@@ -54,7 +57,10 @@ impl Resolver<'_> {
                 "registry",
                 "write `registry.use = \"stage4\"`, or `[registry.models.NAME]` tables",
             );
-            return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None });
+            return (
+                None,
+                Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None },
+            );
         };
         let all: Vec<String> = merged
             .table()
