@@ -239,9 +239,17 @@ impl<'a> RecordedReport<'a> {
             "Pareto distance",
         ]);
         for family in &own.families {
-            let share = match family.saved.value.is_nan() {
+            let share = family.cost_share;
+            let saved = match share.value.is_nan() {
                 true => "never as good".to_owned(),
-                false => with_interval(&family.saved, |v| with_sign(&format!("{:.1}", 100.0 * v))),
+                false => {
+                    let saved = Measured {
+                        value: 1.0 - share.value,
+                        low: 1.0 - share.high,
+                        high: 1.0 - share.low,
+                    };
+                    with_interval(&saved, |v| with_sign(&format!("{:.1}", 100.0 * v)))
+                }
             };
             table.push(vec![
                 family.name.clone(),
@@ -325,9 +333,8 @@ impl<'a> OfBlock<'a> {
                 let curve = hull(&settings);
                 let average =
                     if costs.1 > costs.0 { average_quality(&curve, costs) } else { f64::NAN };
-                let saved =
-                    cost_at(&curve, best.quality).map_or(f64::NAN, |c| 1.0 - c / best.cost_usd);
-                all.extend([average, saved, pareto_distance(&settings, &others)]);
+                let share = cost_at(&curve, best.quality).map_or(f64::NAN, |c| c / best.cost_usd);
+                all.extend([average, share, pareto_distance(&settings, &others)]);
             }
             all
         };
@@ -358,7 +365,7 @@ impl<'a> OfBlock<'a> {
                 name,
                 members,
                 average: own[0],
-                saved: own[1],
+                cost_share: own[1],
                 distance: own[2],
             })
             .collect();
