@@ -31,6 +31,20 @@ pub fn instant_of(zone: &TimeZone, local: DateTime) -> Timestamp {
     }
 }
 
+/// Nanoseconds since 1970 of a date and time as logs write it, such as `2023-11-16 18:15:46.6805900`; without an offset
+/// behind it the wall clock is taken as UTC. `None` if it is none, or lies outside of the years 1678 to 2261.
+#[must_use]
+pub fn logged_nanos(text: &str) -> Option<i64> {
+    if !text.contains(':') {
+        return None;
+    }
+    let at = match text.parse::<Timestamp>() {
+        Ok(at) => at,
+        Err(_) => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+    };
+    i64::try_from(at.as_nanosecond()).ok()
+}
+
 /// Maps virtual time to local time of one zone; asked with times that never go back.
 #[derive(Clone, Debug)]
 pub struct LocalClock {
@@ -129,6 +143,16 @@ impl LocalClock {
             day: u32::try_from(seconds.div_euclid(86_400) - self.first_day).unwrap_or(0),
             second_of_day: seconds.rem_euclid(86_400) as u32,
         }
+    }
+
+    /// The first instant after `now` at which the wall clock shows a multiple of `step_s` seconds since midnight, or the
+    /// clocks change; `now` must not lie before an earlier question, and `step_s` divides a day.
+    pub fn next_step(&mut self, now: SimTime, step_s: u32) -> SimTime {
+        let second = self.at(now).second_of_day;
+        let into_second = now.0.saturating_add(self.start_nanos) % NANOS_PER_SECOND;
+        let rest_s = u64::from(step_s - second % step_s);
+        let next = now.0.saturating_add(rest_s * NANOS_PER_SECOND - into_second);
+        SimTime(next).min(self.valid_until)
     }
 
     /// The local date of a day, counted as in [`LocalTime::day`].
@@ -323,6 +347,34 @@ mod tests {
         );
         let twice = start("Europe/Berlin", "2026-10-25T02:30");
         assert_eq!(twice.to_string(), "2026-10-25T00:30:00Z");
+    }
+
+    #[test]
+    fn steps_of_the_wall_clock_end_at_its_multiples_and_changes() {
+        // 23:29:59.5 local time, so that the first step is a part of one.
+        let start = start("Europe/Berlin", "2026-03-28T23:29:59.5");
+        let mut clock = LocalClock::new(start, zone("Europe/Berlin"));
+        let mut now = SimTime::ZERO;
+        let mut steps = Vec::new();
+        for step_s in [3600, 1800, 3600, 3600, 86_400] {
+            let next = clock.next_step(now, step_s);
+            steps.push(next.since(now).as_secs_f64());
+            now = next;
+        }
+        // To 00:00, 00:30, 01:00, 02:00 where the clocks go to 03:00, and midnight.
+        assert_eq!(steps, [1800.5, 1800.0, 1800.0, 3600.0, 21.0 * 3600.0]);
+    }
+
+    #[test]
+    fn times_of_logs_are_read_to_the_last_digit() {
+        let nanos = logged_nanos("2023-11-16 18:15:46.6805900");
+        assert_eq!(nanos, Some(1_700_158_546_680_590_000));
+        // 2024's logs carry an offset.
+        assert_eq!(logged_nanos("2023-11-16 19:15:46.680590+01:00"), nanos);
+        assert_eq!(logged_nanos("2023-11-16T18:15:46.68059Z"), nanos);
+        for bad in ["", "18:15:46", "2023-11-16", "2023-13-16 18:15:46", "1700158546.68"] {
+            assert_eq!(logged_nanos(bad), None, "{bad}");
+        }
     }
 
     #[test]

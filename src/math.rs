@@ -24,6 +24,12 @@ pub fn log10(x: f64) -> f64 {
     libm::log10(x)
 }
 
+/// Sine of an angle in radians.
+#[must_use]
+pub fn sin(x: f64) -> f64 {
+    libm::sin(x)
+}
+
 /// Logarithm of the gamma function's absolute value.
 #[must_use]
 pub fn ln_gamma(x: f64) -> f64 {

@@ -27,7 +27,7 @@ use reflexarc::engine::Cell;
 use reflexarc::learners::stage4::router_rule::moved;
 use reflexarc::routing::allocator::{STAGE4_BUDGETS, in_focus, preferences, stage4_number};
 use reflexarc::units::{Level, ModelId, PerLevel, SimTime, TaskId};
-use reflexarc::world::workload::{TraceRow, WorkloadSpec};
+use reflexarc::world::workload::{Recording, TraceRow, WorkloadSpec};
 
 use record::{Record, record};
 use scenarios::cell_of;
@@ -193,7 +193,7 @@ fn four_allocations(tokens: u32) -> Record {
         input_tokens: 100,
         output_tokens: tokens - 100,
     });
-    cell.workload = WorkloadSpec::Trace { rows: Arc::new(rows.collect()), repeat: false };
+    cell.workload = WorkloadSpec::Trace(Recording::new(Arc::new(rows.collect()), false));
     record(&cell, SEED).0
 }
 

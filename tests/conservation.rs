@@ -23,7 +23,7 @@ use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::{QuotaCharge, Rate, RateWindow};
-use reflexarc::world::workload::{TraceRow, WorkloadSpec};
+use reflexarc::world::workload::{Recording, TraceRow, WorkloadSpec};
 
 use cells::{always, cell, instant, seconds, start};
 use record::{Record, record};
@@ -239,7 +239,7 @@ fn a_fault_kills_the_calls_that_run_and_not_those_that_wait() {
         input_tokens: 1,
         output_tokens: 1,
     });
-    draft.workload = WorkloadSpec::Trace { rows: Arc::new(rows.to_vec()), repeat: false };
+    draft.workload = WorkloadSpec::Trace(Recording::new(Arc::new(rows.to_vec()), false));
     let (record, _) = record(&draft.build(), 1);
     let ends: Vec<_> =
         record.attempts.iter().map(|a| (a.task.0, a.response.outcome, ended(a))).collect();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use reflexarc::analysis::run::Bins;
 use reflexarc::engine::{Cell, End};
 use reflexarc::units::SimTime;
-use reflexarc::world::workload::{TraceRow, WorkloadSpec};
+use reflexarc::world::workload::{Recording, TraceRow, WorkloadSpec};
 
 use scenarios::cell_of;
 use tables::{Row, Tables, tables_of};
@@ -58,7 +58,7 @@ fn a_call_that_runs_when_the_price_changes_is_billed_at_the_price_of_its_start()
         input_tokens: 100,
         output_tokens: 300,
     });
-    cell.workload = WorkloadSpec::Trace { rows: Arc::new(rows.to_vec()), repeat: false };
+    cell.workload = WorkloadSpec::Trace(Recording::new(Arc::new(rows.to_vec()), false));
     let tables = tables_of_run(&cell);
     let calls = tables.rows("attempts");
     assert_eq!(calls.len(), arrivals.len());

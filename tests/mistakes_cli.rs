@@ -432,40 +432,60 @@ fn a_scenario_that_cannot_be_read_is_one_clear_error() {
 #[test]
 fn a_trace_that_cannot_be_used_is_one_clear_error_with_file_and_cure() {
     let head = "arrived_s,input_tokens,output_tokens\n";
-    let bad: [(&str, Option<String>, &str, &str); 9] = [
+    let azure = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+    let bad: [(&str, Option<String>, &str, &str); 13] = [
         ("missing.csv", None, "there is no file", "check the path"),
-        ("nothing.csv", Some(String::new()), "is empty", "at least one request"),
+        ("nothing.csv", Some(String::new()), "is empty", "at least one row"),
         ("empty.csv", Some(head.to_owned()), "has no rows", "at least one request"),
         (
             "backwards.csv",
             Some(format!("{head}2,100,100\n1,100,100\n")),
-            "row 2: time goes back from 2 s to 1 s",
+            "row 2, column `arrived_s`: time goes back from 2 s to 1 s",
             "sort its rows by arrived_s",
         ),
         (
             "column.csv",
             Some("arrived,input_tokens,output_tokens\n1,1,1\n".to_owned()),
-            "no column `arrived_s`",
-            "arrived_s,input_tokens,output_tokens",
+            "lacks the column `arrived_s`",
+            "it has `arrived`, `input_tokens`, `output_tokens`",
         ),
         (
             "word.csv",
             Some(format!("{head}1,many,100\n")),
-            "row 1: `input_tokens` is \"many\"",
-            "write it as CSV",
+            "row 1, column `input_tokens`: is \"many\"",
+            "mend or remove the row",
         ),
         (
             "negative.csv",
             Some(format!("{head}-1,100,100\n")),
-            "row 1: `arrived_s` cannot be -1",
-            "write a number of 0 or more",
+            "row 1, column `arrived_s`: is -1, not a number of 0 or more",
+            "mend or remove the row",
         ),
-        ("torn.csv", Some(format!("{head}1,100\n")), "cannot be read", "write it as CSV"),
+        ("nan.csv", Some(format!("{head}1,NaN,100\n")), "row 1, column `input_tokens`", "mend"),
+        ("torn.csv", Some(format!("{head}1,100\n")), "row 1: has 2 fields", "write it as CSV"),
         (
             "csv.parquet",
             Some(format!("{head}1,100,100\n")),
-            "cannot be used",
-            "arrived_s, input_tokens, output_tokens",
+            "cannot be read",
+            "it may be cut off or no Parquet",
+        ),
+        (
+            "azure.csv",
+            Some(format!("{azure}2023-11-16 18:15:46.68,1,1\nyesterday,1,1\n")),
+            "row 2, column `TIMESTAMP`: is \"yesterday\", not a date and time",
+            "mend or remove the row",
+        ),
+        (
+            "mooncake.jsonl",
+            Some("{\"timestamp\": 1, \"input_length\": 2}\n".to_owned()),
+            "row 1, column `output_length`: has no value",
+            "mend or remove the row",
+        ),
+        (
+            "torn.jsonl",
+            Some("{\"timestamp\": 1, \"inp".to_owned()),
+            "row 1: is no JSON object",
+            "one JSON object a line",
         ),
     ];
     let desk = Desk::new();

@@ -21,6 +21,7 @@ use reflexarc::engine::Cell;
 use reflexarc::units::SimTime;
 use reflexarc::world::AccountSpec;
 use reflexarc::world::limits::Quota;
+use reflexarc::world::workload::{Recording, TraceRow, WorkloadSpec};
 
 use record::record;
 use scenarios::cell_of;
@@ -395,13 +396,13 @@ fn a_quota_used_up_between_two_tasks_comes_back_with_the_reset_that_follows() {
         [[faults]]\neffect.quota = { used_share = 1 }\nmodels = [\"only\"]\nstart = \"23:00\"\n";
     let mut cell =
         run_of("UTC", date(2026, 3, 7), date(2026, 3, 8), "daily_tokens = 10_000\n", stack);
-    let rows = [20, 28].map(|hour| reflexarc::world::workload::TraceRow {
+    let rows = [20, 28].map(|hour| TraceRow {
         arrived: SimTime(hour * 3_600_000_000_000),
         input_tokens: 100,
         output_tokens: 300,
     });
     let rows = std::sync::Arc::new(rows.to_vec());
-    cell.workload = reflexarc::world::workload::WorkloadSpec::Trace { rows, repeat: false };
+    cell.workload = WorkloadSpec::Trace(Recording::new(rows, false));
     let (record, _) = record(&cell, 1);
     assert!(record.tasks.iter().all(|task| task.served));
     let to = SimTime(48 * 3_600_000_000_000);

@@ -2,6 +2,7 @@
 
 pub mod outcomes;
 pub mod table;
+pub mod trace;
 
 use std::path::Path;
 

@@ -209,7 +209,8 @@ impl<'a, O: Observer> Run<'a, O> {
     pub(super) fn handle(&mut self, now: SimTime, payload: u32) {
         if payload == ARRIVE {
             if !self.is_over(now) {
-                self.arrive(now, Arrival { at: now, tokens: None });
+                let arrival = self.workload.returning(now);
+                self.arrive(now, arrival);
             }
             return;
         }

@@ -31,7 +31,9 @@ pub(super) struct Active {
     pub(super) difficulty: f64,
     pub(super) request: Request,
     pub(super) output_tokens: u32,
-    pub(super) traced: Option<(u32, u32)>,
+    pub(super) arrival: Arrival,
+    /// Tokens of the prompts' own part and of the answers, as drawn.
+    pub(super) own_tokens: u64,
     pub(super) chain: Chain,
     pub(super) called: Vec<ModelId>,
     pub(super) step_started: SimTime,
@@ -116,7 +118,8 @@ impl<O: Observer> Run<'_, O> {
                 prompt,
             },
             output_tokens: 0,
-            traced: arrival.tokens,
+            arrival,
+            own_tokens: 0,
             chain: Chain::default(),
             called: Vec::new(),
             step_started: now,
@@ -146,12 +149,15 @@ impl<O: Observer> Run<'_, O> {
         let kind = &self.cell.world.task_types[usize::from(active.task_type)];
         let step = active.record.n_steps;
         active.record.n_steps += 1;
-        let (input, output) = active.traced.unwrap_or_else(|| {
+        let (input, output) = active.arrival.tokens.unwrap_or_else(|| {
             // Behind the task's two draws, two for each step.
             let mut stream = self.streams.task(Purpose::Task, active.record.task);
             stream.skip_pairs(1 + u32::from(step));
             (kind.input_tokens.at(stream.uniform()), kind.output_tokens.at(stream.uniform()))
         });
+        active.own_tokens += u64::from(input) + u64::from(output);
+        let context = active.arrival.turn.map_or(0, |turn| turn.context_tokens);
+        let input = input.saturating_add(context);
         active.request.step = step;
         active.request.level = kind.steps[usize::from(step)];
         let recorded = self.cell.world.recorded.as_ref().zip(active.request.prompt);
@@ -322,12 +328,13 @@ impl<O: Observer> Run<'_, O> {
         }
         active.phase = Phase::Vacant;
         active.ticket = 0;
-        let record = active.record;
+        let (record, arrival) = (active.record, active.arrival);
+        let answered_tokens = if served { active.own_tokens } else { 0 };
         self.vacant.push(slot as u32);
         self.note(now, 5, record.task.0);
         self.observer.task_ended(&record);
         if outcome != Outcome::Interrupted
-            && let Some(at) = self.workload.after_end(record.arrived, now)
+            && let Some(at) = self.workload.after_end(arrival, now, answered_tokens)
         {
             self.queue.push(at, ARRIVE);
         }

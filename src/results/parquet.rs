@@ -215,7 +215,7 @@ impl Rows {
             return Err(unreadable(&path, "it holds no part"));
         }
         Ok(names.into_iter().map(move |name| {
-            let part = read_file(&name, Some(columns))?;
+            let part = read_file(&name, columns)?;
             Ok(Self { path: path.clone(), parts: vec![part] })
         }))
     }
@@ -298,23 +298,14 @@ fn numbers(column: &Column) -> Option<Vec<Option<f64>>> {
     Some(cast.f64().ok()?.iter().collect())
 }
 
-/// Reads one Parquet file, whole or some of its columns.
-fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<DataFrame, ResultsError> {
+/// Reads some columns of one Parquet file.
+fn read_file(path: &Path, columns: &[&str]) -> Result<DataFrame, ResultsError> {
     let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
-    let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+    let columns = columns.iter().map(|&name| name.to_owned()).collect();
     ParquetReader::new(file)
-        .with_columns(columns)
+        .with_columns(Some(columns))
         .finish()
         .map_err(|e| unreadable(path, &e.to_string()))
-}
-
-/// Columns of numbers of one Parquet file, by name.
-///
-/// # Errors
-/// If the file is no Parquet or lacks a column.
-pub fn read_numbers(path: &Path, names: &[&str]) -> Result<Vec<Vec<Option<f64>>>, ResultsError> {
-    let rows = Rows { path: path.to_owned(), parts: vec![read_file(path, None)?] };
-    names.iter().map(|name| rows.numbers(name)).collect()
 }
 
 /// Why a Parquet file from outside cannot be read.

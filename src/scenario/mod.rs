@@ -16,7 +16,6 @@ pub mod schema;
 mod shape;
 pub mod shipped;
 mod source;
-mod trace;
 pub mod tree;
 pub mod values;
 pub mod written;

@@ -10,9 +10,11 @@ mod registry;
 mod stack;
 mod study;
 mod trial;
+mod workload;
 mod world;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,6 +36,7 @@ use crate::calendar::instant_of;
 use crate::engine::End;
 use crate::registry::Registry;
 use crate::units::{ModelId, SimTime};
+use crate::world::workload::TraceRow;
 
 /// Reads and resolves a scenario file.
 ///
@@ -84,6 +87,8 @@ const ONLY_VARIANT: &str = "stack";
 /// What the parts of the resolver share.
 struct Resolver<'a> {
     loaded: &'a mut Loaded,
+    /// Traces that were read, by path.
+    traces: BTreeMap<PathBuf, Arc<Vec<TraceRow>>>,
 }
 
 fn name_of(block: &MergedBlock) -> String {
@@ -141,7 +146,7 @@ impl Models {
 
 impl<'a> Resolver<'a> {
     fn new(loaded: &'a mut Loaded) -> Self {
-        Self { loaded }
+        Self { loaded, traces: BTreeMap::new() }
     }
 
     fn problems(&mut self) -> &mut Problems {
@@ -418,7 +423,12 @@ impl<'a> Resolver<'a> {
         self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models, recorded);
-        let workload = self.workload(study.workload.as_ref()?);
+        let workload = self.workload(
+            study.workload.as_ref()?,
+            (&merged.tree, &dropped),
+            clock,
+            recorded.is_some(),
+        );
         let (workload, lengths) = workload?;
         let world = world?;
         Some(Block {

@@ -241,7 +241,17 @@ mod tests {
     #[test]
     fn kinds_are_described_with_their_keys() {
         let names: Vec<String> = kinds::<Workload>().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["poisson", "fixed_interval", "closed_loop", "trace"]);
+        let wanted = [
+            "poisson",
+            "gamma",
+            "weibull",
+            "markov_modulated",
+            "fixed_interval",
+            "closed_loop",
+            "sessions",
+            "trace",
+        ];
+        assert_eq!(names, wanted);
         let wanted = "closed_loop: A fixed number of users, each of whom sends the next task when the last one is done.\n\
             \x20 in_flight (a whole number of 1 or more; default 1)\n      The number of users.\n\
             \x20 think (a duration with its unit; default \"0s\")\n      The time a user waits before the next task.\n";

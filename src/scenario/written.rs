@@ -10,6 +10,7 @@ mod part;
 mod registry;
 mod stack;
 mod study;
+mod workload;
 mod world;
 
 use schemars::JsonSchema;
@@ -36,7 +37,11 @@ pub use stack::{
     Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
     RetryCause, Stack, Stage4Breaker, Stage4Fallback,
 };
-pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution, Workload};
+pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution};
+pub use workload::{
+    Diurnal, MarkovModulated, RateProfile, Replay, SessionArrivals, Sessions, ThinkTime, Turns,
+    Workload,
+};
 pub use world::{Limits, ModelTruth, Spread, World};
 
 /// A text that names something which is looked up later.

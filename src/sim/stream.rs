@@ -46,6 +46,10 @@ pub enum Purpose {
     Walk = 14,
     /// In which order recorded prompts are asked.
     Prompts = 15,
+    /// When the rate of arrivals jumps, and from where it begins.
+    Modulation = 16,
+    /// A session's number of turns and times of thought.
+    Session = 17,
 }
 
 /// All random streams of one cell.

@@ -23,7 +23,10 @@ use reflexarc::sim::sample::LogNormal;
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime};
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::{Limits, QuotaCharge, RateWindow};
-use reflexarc::world::workload::{TraceRow, WorkloadSpec};
+use reflexarc::world::workload::{
+    GapLaw, Modulation, OpenSpec, RateProfile, Recording, SessionSpec, Think, TraceRow, Turns,
+    WorkloadSpec,
+};
 use reflexarc::world::{ModelSpec, ServiceShape, Spread, TaskType, Tokens};
 
 use crate::support::Draft;
@@ -196,6 +199,40 @@ fn fault() -> impl Strategy<Value = FaultSpec> {
     )
 }
 
+fn open_arrivals() -> impl Strategy<Value = OpenSpec> {
+    let law = prop_oneof![
+        Just(GapLaw::Exponential),
+        (0.2..4.0).prop_map(GapLaw::gamma),
+        (0.4..4.0).prop_map(|shape| GapLaw::Weibull { shape }),
+    ];
+    let profile = (collection::vec(0.1..1.0, 24), -9..9_i8).prop_map(|(hours, offset)| {
+        let zone = TimeZone::fixed(jiff::tz::offset(offset));
+        RateProfile::new(Timestamp::UNIX_EPOCH, zone, hours, [1.0; 7])
+    });
+    let states = collection::vec((0.1..4.0, 1.0..60.0), 1..4).prop_map(|states| {
+        let states: Vec<_> = states.into_iter().map(|(rate, s)| (rate, seconds(s))).collect();
+        Modulation::of_rates(&states).0
+    });
+    (law, 0.2..4.0, option::of(profile), option::of(states)).prop_map(
+        |(law, rate_per_s, profile, modulation)| OpenSpec { law, rate_per_s, profile, modulation },
+    )
+}
+
+fn turns() -> impl Strategy<Value = Turns> {
+    prop_oneof![
+        (1..6_u32).prop_map(Turns::Constant),
+        (1.0..6.0).prop_map(|mean| Turns::Geometric { mean })
+    ]
+}
+
+fn think() -> impl Strategy<Value = Think> {
+    prop_oneof![
+        Just(Think::Constant(SimDuration::ZERO)),
+        (0.1..20.0).prop_map(|mean| Think::Exponential { mean: seconds(mean) }),
+        (0.1..20.0).prop_map(|mean| Think::LogNormal(LogNormal::with_mean(mean, 1.0))),
+    ]
+}
+
 fn workload() -> impl Strategy<Value = WorkloadSpec> {
     prop_oneof![
         (0.2..4.0).prop_map(|rate_per_s| WorkloadSpec::Poisson { rate_per_s }),
@@ -205,6 +242,13 @@ fn workload() -> impl Strategy<Value = WorkloadSpec> {
             in_flight,
             think: seconds(think)
         }),
+        open_arrivals().prop_map(WorkloadSpec::Open),
+        (open_arrivals(), turns(), think(), 0.0..1.0).prop_map(
+            |(mut arrivals, turns, think, context_share)| {
+                arrivals.rate_per_s *= 0.5;
+                WorkloadSpec::Sessions(SessionSpec { arrivals, turns, think, context_share })
+            }
+        ),
         (collection::vec((0.0..4.0, 0..900_u32, 0..900_u32), 2..200), any::<bool>()).prop_map(
             |(gaps, repeat)| {
                 let mut at = 0.5;
@@ -212,7 +256,7 @@ fn workload() -> impl Strategy<Value = WorkloadSpec> {
                     at += gap;
                     TraceRow { arrived: instant(at), input_tokens, output_tokens }
                 });
-                WorkloadSpec::Trace { rows: Arc::new(rows.collect()), repeat }
+                WorkloadSpec::Trace(Recording::new(Arc::new(rows.collect()), repeat))
             }
         ),
     ]

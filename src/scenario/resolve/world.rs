@@ -1,6 +1,4 @@
-//! The world of a block: truth, task types, faults and workload.
-
-use std::sync::Arc;
+//! The world of a block: truth, task types and faults.
 
 use super::registry::{LATENCY_CURE, latency};
 use super::{Clock, Models, Recorded, Resolver};
@@ -9,24 +7,18 @@ use crate::registry::Registry;
 use crate::scenario::decode::Dropped;
 use crate::scenario::problem::Problems;
 use crate::scenario::source::Span;
-use crate::scenario::trace;
 use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Level;
 use crate::scenario::written::{
     Effect as WrittenEffect, Fault, ModelTruth, Name, Study, TaskType as WrittenTaskType,
-    TokenDistribution, Workload,
+    TokenDistribution,
 };
 use crate::sim::sample::LogNormal;
 use crate::units::{ModelId, SimDuration, SimTime};
-use crate::world::expectation::Lengths;
 use crate::world::fault::{Effect, FaultSpec, Target};
 use crate::world::limits::Limits;
 use crate::world::random_fault::RandomFaultSpec;
-use crate::world::workload::WorkloadSpec;
 use crate::world::{AccountSpec, ModelSpec, Spread, TaskType, Tokens, WorldSpec};
-
-/// Lengths that an expectation takes from a trace.
-const TRACED_LENGTHS: usize = 4096;
 
 impl Resolver<'_> {
     pub(super) fn world(
@@ -327,45 +319,6 @@ impl Resolver<'_> {
         }
         Some(hit)
     }
-
-    pub(super) fn workload(&mut self, written: &Workload) -> Option<(WorkloadSpec, Lengths)> {
-        let spec = match written {
-            Workload::Poisson { rate_per_s } => {
-                WorkloadSpec::Poisson { rate_per_s: rate_per_s.get() }
-            }
-            Workload::FixedInterval { interval } => {
-                WorkloadSpec::FixedInterval { interval: SimDuration(interval.nanos().max(1)) }
-            }
-            Workload::ClosedLoop { in_flight, think } => WorkloadSpec::ClosedLoop {
-                in_flight: u32::try_from(in_flight.get()).unwrap_or(u32::MAX).min(1_000_000),
-                think: SimDuration(think.nanos()),
-            },
-            Workload::Trace { file, repeat } => {
-                let rows = self.loaded.path(file).and_then(|path| trace::read(&path));
-                match rows {
-                    Ok(rows) => {
-                        let lengths = traced(&rows);
-                        let spec = WorkloadSpec::Trace { rows: Arc::new(rows), repeat: *repeat };
-                        return Some((spec, lengths));
-                    }
-                    Err(refusal) => {
-                        self.problems().add(file.span, refusal.reason, refusal.cure);
-                        return None;
-                    }
-                }
-            }
-        };
-        Some((spec, Lengths::Drawn))
-    }
-}
-
-/// Pairs of lengths taken evenly from a trace in order of length.
-fn traced(rows: &[crate::world::workload::TraceRow]) -> Lengths {
-    let mut pairs: Vec<(u32, u32)> =
-        rows.iter().map(|row| (row.input_tokens, row.output_tokens)).collect();
-    pairs.sort_unstable_by_key(|(input, output)| (u64::from(*input) + u64::from(*output), *input));
-    let n = pairs.len().min(TRACED_LENGTHS);
-    Lengths::Traced((0..n).map(|k| pairs[(2 * k + 1) * pairs.len() / (2 * n)]).collect())
 }
 
 fn limits(truth: &ModelTruth, study: &Study) -> Limits {

@@ -1,9 +1,9 @@
-//! What is asked of the models and what goes wrong: workload, task types and faults.
+//! What is asked of the models and what goes wrong: task types and faults.
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Bandit, Name, World};
+use super::{Bandit, Name, Workload, World};
 use crate::scenario::shape::SHORT_FOR;
 use crate::scenario::values::{
     Count, Duration, FaultTime, Finite, Fraction, Level, NonNegative, Positive, Priority,
@@ -26,46 +26,6 @@ pub struct Study {
     pub random_faults: Vec<RandomFault>,
     /// The bandit problem that is played in the place of all this.
     pub bandit: Option<Bandit>,
-}
-
-/// How tasks arrive.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Workload {
-    /// Tasks arrive independently of one another, at a constant mean rate.
-    Poisson {
-        /// The mean number of tasks that arrive in a second.
-        #[schemars(example = 0.5)]
-        rate_per_s: Positive,
-    },
-    /// Tasks arrive one after another at a fixed interval.
-    FixedInterval {
-        /// The time from one arrival to the next.
-        #[schemars(example = &"1s")]
-        interval: Duration,
-    },
-    /// A fixed number of users, each of whom sends the next task when the last one is done.
-    ClosedLoop {
-        /// The number of users.
-        #[serde(default = "one")]
-        in_flight: Count,
-        /// The time a user waits before the next task.
-        #[serde(default)]
-        think: Duration,
-    },
-    /// Tasks arrive as a file says.
-    Trace {
-        /// The path of the file, relative to the file in which it is written.
-        #[schemars(example = &"traces/azure.parquet")]
-        file: Name,
-        /// Whether the trace starts again when it is at its end.
-        #[serde(default)]
-        repeat: bool,
-    },
-}
-
-fn one() -> Count {
-    Count::of(1)
 }
 
 /// A sort of tasks.
