@@ -27,6 +27,7 @@ mod policies;
 mod subject;
 mod summary;
 mod table;
+mod traffic;
 
 use std::path::Path;
 
@@ -37,6 +38,7 @@ use crate::results::manifest::Manifest;
 pub use crate::results::folder::{CHARTS, DIFF, REPORTS, SUMMARY};
 pub use diff::Diff;
 pub use measured::Measured;
+pub use traffic::describe_traffic;
 
 use beliefs::Beliefs;
 use comparison::Comparison;
