@@ -21,6 +21,7 @@ pub mod ranks;
 pub mod run;
 pub mod sequential;
 pub mod summary;
+pub mod traffic;
 pub mod welch;
 pub mod wilcoxon;
 pub mod window;

@@ -1,6 +1,7 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
 mod diff;
+mod import;
 mod list;
 mod new;
 mod progress;
@@ -73,6 +74,8 @@ enum Verb {
     },
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
+    /// Turn logs of a gateway into a table of requests, and describe the traffic
+    Import(import::Import),
 }
 
 /// Runs the command line and returns its exit code.
@@ -98,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Diff(diff) => diff.run(),
+        Verb::Import(import) => import.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

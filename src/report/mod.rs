@@ -28,6 +28,7 @@ mod recorded;
 mod subject;
 mod summary;
 mod table;
+mod traffic;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ use crate::results::manifest::Manifest;
 pub use crate::results::folder::{CHARTS, DIFF, REPORTS, SUMMARY};
 pub use diff::Diff;
 pub use measured::Measured;
+pub use traffic::describe_traffic;
 
 use beliefs::Beliefs;
 use comparison::Comparison;

@@ -55,6 +55,7 @@ pub struct PartWriter {
     partial: PathBuf,
     writer: BatchedWriter<Sink>,
     sink: Sink,
+    is_whole: bool,
 }
 
 /// The file, shared with polars, which wraps its errors beyond recognition and does not flush it.
@@ -101,10 +102,17 @@ impl PartWriter {
     /// # Errors
     /// If the file cannot be made.
     pub fn create<T: Table>(folder: &Path, part: usize) -> Result<Self, ResultsError> {
-        let doc = T::DOC;
-        let dir = folder.join(doc.name);
+        let dir = folder.join(T::DOC.name);
         std::fs::create_dir_all(&dir).map_err(|e| ResultsError::write(&dir, &e))?;
-        let path = dir.join(format!("part-{part:04}.parquet"));
+        Self::create_file::<T>(&dir.join(format!("part-{part:04}.parquet")))
+    }
+
+    /// Opens a file of the table `T` that stands alone.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn create_file<T: Table>(path: &Path) -> Result<Self, ResultsError> {
+        let path = path.to_owned();
         let partial = path.with_extension("partial");
         let file = File::create(&partial).map_err(|e| ResultsError::write(&partial, &e))?;
         let open = Open { file: BufWriter::with_capacity(1 << 16, file), error: None };
@@ -112,9 +120,9 @@ impl PartWriter {
         let writer = ParquetWriter::new(sink.clone())
             .with_compression(ParquetCompression::Zstd(None))
             .set_parallel(false)
-            .batched(&schema(&doc))
+            .batched(&schema(&T::DOC))
             .map_err(|e| failure(&path, &sink, &e))?;
-        Ok(Self { path, partial, writer, sink })
+        Ok(Self { path, partial, writer, sink, is_whole: false })
     }
 
     /// Writes the rows of `table` as one row group.
@@ -138,7 +146,19 @@ impl PartWriter {
     pub fn finish(mut self) -> Result<(), ResultsError> {
         self.writer.finish().map_err(|e| failure(&self.path, &self.sink, &e))?;
         self.sink.flush().map_err(|e| ResultsError::write(&self.path, &e))?;
-        std::fs::rename(&self.partial, &self.path).map_err(|e| ResultsError::write(&self.path, &e))
+        std::fs::rename(&self.partial, &self.path)
+            .map_err(|e| ResultsError::write(&self.path, &e))?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for PartWriter {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // Nothing half-written stays; one that cannot be removed keeps its temporary name.
+            let _ = std::fs::remove_file(&self.partial);
+        }
     }
 }
 
