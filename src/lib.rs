@@ -39,5 +39,7 @@ pub mod scenario;
 pub mod experiment;
 // Charts and texts from results alone.
 pub mod report;
+// Work on tables without a simulation.
+pub mod offline;
 // The command line.
 pub mod cli;

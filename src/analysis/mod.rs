@@ -17,6 +17,7 @@ pub mod learning;
 pub mod measure;
 pub mod moments;
 pub mod paired;
+pub mod quantile;
 pub mod ranks;
 pub mod run;
 pub mod sequential;

@@ -1,5 +1,6 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
+mod calibrate;
 mod diff;
 mod list;
 mod new;
@@ -73,6 +74,8 @@ enum Verb {
     },
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
+    /// Fit a registry and a world to a log of requests
+    Calibrate(calibrate::Calibrate),
 }
 
 /// Runs the command line and returns its exit code.
@@ -98,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Diff(diff) => diff.run(),
+        Verb::Calibrate(calibrate) => calibrate.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 mod bandit;
 mod daily;
 mod expect;
+mod pace;
 mod random_fault;
 mod recorded;
 mod registry;

@@ -9,9 +9,11 @@
 mod estimate;
 mod goodness;
 mod law;
+mod order;
 mod two_samples;
 
 pub use estimate::{Fit, FitError, best, fit, fit_all};
 pub use goodness::{Goodness, anderson_darling, kolmogorov_smirnov, test_fit};
 pub use law::{Family, Law};
+pub use order::{ChangePoint, change_point, serial_dependence};
 pub use two_samples::{TwoSample, anderson_darling_two_samples, kolmogorov_smirnov_two_samples};

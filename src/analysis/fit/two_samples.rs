@@ -1,8 +1,9 @@
 //! Whether two samples come from one law, whichever: two statistics with p values by permutation.
 
 use super::estimate::sorted;
+use super::order::shuffle;
 use crate::analysis::bootstrap::Bootstrap;
-use crate::sim::stream::{Purpose, Stream, Streams};
+use crate::sim::stream::{Purpose, Streams};
 
 /// A distance between two samples, and how often chance alone brings as much.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,13 +105,5 @@ impl Pooled {
             from = to;
         }
         most
-    }
-}
-
-/// Fisher and Yates' shuffle.
-fn shuffle(labels: &mut [bool], stream: &mut Stream) {
-    for i in (1..labels.len()).rev() {
-        let j = (stream.uniform() * (i + 1) as f64) as usize;
-        labels.swap(i, j.min(i));
     }
 }

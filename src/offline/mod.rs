@@ -1,0 +1,3 @@
+//! Work on tables without a simulation.
+
+pub mod calibrate;
