@@ -1,5 +1,6 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
+mod calibrate;
 mod diff;
 mod import;
 mod list;
@@ -76,6 +77,8 @@ enum Verb {
     Diff(diff::Diff),
     /// Turn logs of a gateway into a table of requests, and describe the traffic
     Import(import::Import),
+    /// Fit a registry and a world to a log of requests
+    Calibrate(calibrate::Calibrate),
 }
 
 /// Runs the command line and returns its exit code.
@@ -102,6 +105,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Diff(diff) => diff.run(),
         Verb::Import(import) => import.run(),
+        Verb::Calibrate(calibrate) => calibrate.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 pub mod logs;
 pub mod outcomes;
+pub mod requests;
 pub mod table;
 pub mod trace;
 

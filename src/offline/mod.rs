@@ -1,3 +1,4 @@
 //! Work on tables without a simulation.
 
 pub mod import;
+pub mod calibrate;

@@ -20,15 +20,15 @@ mod learned;
 mod learning;
 mod learning_results;
 mod measured;
-mod number;
+pub(crate) mod number;
 mod performance;
 mod phases;
 mod policies;
 mod recorded;
 mod subject;
 mod summary;
-mod table;
 mod traffic;
+pub(crate) mod table;
 
 use std::path::Path;
 

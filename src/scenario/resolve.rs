@@ -4,6 +4,7 @@ mod bandit;
 mod daily;
 mod expect;
 mod fitted;
+mod pace;
 mod random_fault;
 mod recorded;
 mod registry;

@@ -13,7 +13,7 @@ use crate::reward::{Account, Reward};
 use crate::sim::sample::clamped_normal_mean;
 use crate::units::{Level, ModelId, SimDuration, SimTime};
 use crate::world::outcomes::Answer;
-use crate::world::provider::{Live, Providers, noise};
+use crate::world::provider::{Live, Providers};
 use crate::world::{Tokens, WorldSpec};
 
 /// Points of the fixed set.
@@ -35,7 +35,6 @@ pub enum Lengths {
 struct Point {
     input: f64,
     output: f64,
-    pace: f64,
 }
 
 /// One row of the table: a task type's step.
@@ -55,6 +54,8 @@ pub struct Expectations {
     call_timeout: SimDuration,
     first_row: Vec<usize>,
     rows: Vec<Row>,
+    /// Factor on the time of a response by model and point.
+    paces: Vec<[f64; POINTS]>,
     refusal: f64,
     fresh: bool,
 }
@@ -73,7 +74,7 @@ impl Expectations {
         let mut rows = Vec::new();
         for task_type in &spec.task_types {
             first_row.push(rows.len());
-            let points = points(spec, &task_type.input_tokens, &task_type.output_tokens, lengths);
+            let points = points(&task_type.input_tokens, &task_type.output_tokens, lengths);
             rows.extend(task_type.steps.iter().map(|&level| Row {
                 level,
                 points: points.clone(),
@@ -86,6 +87,7 @@ impl Expectations {
             call_timeout,
             first_row,
             rows,
+            paces: paces(spec),
             refusal: 0.0,
             fresh: false,
         };
@@ -135,7 +137,7 @@ impl Expectations {
                     self.of_recorded(
                         providers.spec(),
                         row,
-                        live,
+                        (live, model),
                         (answer, world.success_from),
                         wait,
                     )
@@ -182,7 +184,7 @@ impl Expectations {
         &self,
         spec: &WorldSpec,
         row: &Row,
-        live: &Live,
+        (live, model): (&Live, ModelId),
         (answer, success_from): (&Answer, f32),
         wait_ms: f64,
     ) -> f64 {
@@ -211,14 +213,14 @@ impl Expectations {
         let is_one = has_time && answer.output_tokens != Answer::NO_TOKENS;
         let points = if is_one { &row.points[..1] } else { &row.points[..] };
         let mut sum = 0.0;
-        for point in points {
+        for (point, pace) in points.iter().zip(&self.paces[model.index()]) {
             let (input, output) = (
                 tokens(answer.input_tokens, point.input),
                 tokens(answer.output_tokens, point.output),
             );
             let mean_ms = match has_time {
                 true => 1e3 * f64::from(answer.latency_s),
-                false => live.latency.mean_ms(row.level, output) * point.pace,
+                false => live.latency.mean_ms(row.level, output) * pace,
             };
             let ms = mean_ms * live.latency_factor + wait_ms;
             if ms > timeout_ms {
@@ -268,9 +270,9 @@ impl Expectations {
         let quality = clamped_normal_mean(live.quality[l], spec.quality_sd, 0.0, 100.0);
         let (success, answer) = (live.success[l], live.answer[l]);
         let mut sum = 0.0;
-        for point in &row.points {
+        for (point, pace) in row.points.iter().zip(&self.paces[model.index()]) {
             let output = (point.output * spec.models[model.index()].output_tokens_factor).round();
-            let service = live.latency.mean_ms(level, output) * live.latency_factor * point.pace;
+            let service = live.latency.mean_ms(level, output) * live.latency_factor * pace;
             let ms = service + wait_ms;
             let usd = |output: f64| point.input * live.usd_per_input + output * live.usd_per_output;
             if ms > timeout_ms {
@@ -303,15 +305,29 @@ fn wait_ms(providers: &Providers, row: &Row, model: ModelId) -> f64 {
     f64::from(waiting + 1) * service / f64::from(slots)
 }
 
-fn points(spec: &WorldSpec, input: &Tokens, output: &Tokens, lengths: &Lengths) -> Vec<Point> {
+/// The `k`th point of the fixed set.
+fn place(k: usize) -> [f64; 3] {
+    STEPS.map(|step| (0.5 + step * (k + 1) as f64).fract().max(1e-9))
+}
+
+fn points(input: &Tokens, output: &Tokens, lengths: &Lengths) -> Vec<Point> {
     (0..POINTS)
         .map(|k| {
-            let u = STEPS.map(|step| (0.5 + step * (k + 1) as f64).fract().max(1e-9));
+            let u = place(k);
             let (input, output) = match lengths {
                 Lengths::Drawn => (input.at(u[0]), output.at(u[1])),
                 Lengths::Traced(pairs) => pairs[(u[0] * pairs.len() as f64) as usize],
             };
-            Point { input: input.into(), output: output.into(), pace: noise(spec, u[2]) }
+            Point { input: input.into(), output: output.into() }
+        })
+        .collect()
+}
+
+fn paces(spec: &WorldSpec) -> Vec<[f64; POINTS]> {
+    (0..spec.models.len())
+        .map(|i| {
+            let pace = spec.pace(ModelId(i as u16));
+            std::array::from_fn(|k| pace.at(place(k)[2]))
         })
         .collect()
 }

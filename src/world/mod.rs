@@ -15,12 +15,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::analysis::distribution::gamma_quantile;
 use crate::domain::Priority;
 use crate::math;
 use crate::registry::{KeyState, Latency};
 use crate::sim::sample::LogNormal;
 use crate::sim::stream::Streams;
-use crate::units::{Level, PerLevel, SimDuration};
+use crate::units::{Level, ModelId, PerLevel, SimDuration};
 
 use fault::{FaultSpec, Timeline};
 use limits::Limits;
@@ -48,6 +49,65 @@ pub enum ServiceShape {
     Exponential,
     /// Always the mean.
     Constant,
+}
+
+/// Shape of one model's response time around its mean.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelService {
+    /// Lognormal with log-scale standard deviation `latency_sigma`.
+    Lognormal,
+    /// Exponential.
+    Exponential,
+    /// Always the mean.
+    Constant,
+    /// Gamma with shape `latency_shape`.
+    Gamma,
+    /// Weibull with shape `latency_shape`.
+    Weibull,
+}
+
+/// Law of a response time's factor around its mean of 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// Lognormal with this log-scale standard deviation.
+    Lognormal(f64),
+    /// Exponential.
+    Exponential,
+    /// Always 1.
+    Constant,
+    /// Gamma with this shape.
+    Gamma(f64),
+    /// Weibull.
+    Weibull {
+        /// Its shape.
+        shape: f64,
+        /// The scale with which its mean is 1.
+        scale: f64,
+    },
+}
+
+impl Pace {
+    /// Weibull with `shape` > 0 and mean 1.
+    #[must_use]
+    pub fn weibull(shape: f64) -> Self {
+        Self::Weibull { shape, scale: math::exp(-math::ln_gamma(1.0 + 1.0 / shape)) }
+    }
+
+    /// The factor at quantile `u` of (0, 1).
+    #[inline]
+    #[must_use]
+    pub fn at(&self, u: f64) -> f64 {
+        match *self {
+            Self::Lognormal(sigma) => math::exp(sigma * (math::normal_quantile(u) - 0.5 * sigma)),
+            Self::Exponential => -math::ln(u),
+            Self::Constant => 1.0,
+            Self::Gamma(shape) => gamma_quantile(shape, u) / shape,
+            Self::Weibull { shape, scale } => scale * math::powf(-math::ln_1p(-u), 1.0 / shape),
+        }
+    }
 }
 
 /// How many tokens a prompt or an answer has.
@@ -133,6 +193,8 @@ pub struct ModelSpec {
     pub quality: PerLevel<f64>,
     /// Response time.
     pub latency: Latency,
+    /// Law of a response time around its mean, where it is not the world's.
+    pub pace: Option<Pace>,
     /// Price of a million input tokens.
     pub usd_per_mtok_input: f64,
     /// Price of a million output tokens.
@@ -192,6 +254,17 @@ pub struct WorldSpec {
 }
 
 impl WorldSpec {
+    /// The law of a model's response time around its mean.
+    #[inline]
+    #[must_use]
+    pub fn pace(&self, model: ModelId) -> Pace {
+        self.models[model.index()].pace.unwrap_or(match self.service {
+            ServiceShape::Lognormal => Pace::Lognormal(self.latency_sigma),
+            ServiceShape::Exponential => Pace::Exponential,
+            ServiceShape::Constant => Pace::Constant,
+        })
+    }
+
     /// The same world in which other recorded prompts are asked; `None` where none is, or no answers are recorded.
     #[must_use]
     pub fn on(&self, prompts: Option<&Arc<Vec<u32>>>) -> Option<Self> {

@@ -8,11 +8,11 @@ use crate::math;
 use crate::registry::{KeyState, Latency};
 use crate::sim::stream::{Purpose, Stream, Streams};
 use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime, TaskId};
+use crate::world::WorldSpec;
 use crate::world::fault::{Conditions, Timeline};
 use crate::world::limits::{Quota, QuotaCharge, Rate};
 use crate::world::outcomes::Answer;
 use crate::world::truth::{self, Truth};
-use crate::world::{ServiceShape, WorldSpec};
 
 /// What a provider is asked to do.
 #[derive(Clone, Copy, Debug)]
@@ -409,7 +409,7 @@ impl Providers {
             Some(seconds) => seconds * 1e3,
             None => {
                 let mean_ms = live.latency.mean_ms(job.level, f64::from(output_tokens));
-                mean_ms * noise(&self.spec, pace)
+                mean_ms * self.spec.pace(job.model).at(pace)
             }
         };
         let service = SimDuration::from_millis_f64(ms * live.latency_factor);
@@ -509,17 +509,3 @@ impl Providers {
 
 /// Draws that [`Providers::serve`] takes from a call's stream.
 const CALL_DRAWS: u32 = 4;
-
-/// A response time's factor at quantile `u`; its mean is 1.
-#[inline]
-#[must_use]
-pub fn noise(spec: &WorldSpec, u: f64) -> f64 {
-    match spec.service {
-        ServiceShape::Lognormal => {
-            let sigma = spec.latency_sigma;
-            math::exp(sigma * (math::normal_quantile(u) - 0.5 * sigma))
-        }
-        ServiceShape::Exponential => -math::ln(u),
-        ServiceShape::Constant => 1.0,
-    }
-}

@@ -115,6 +115,7 @@ fn model() -> impl Strategy<Value = (ModelSpec, u8, Option<u64>)> {
                 success: [p, 0.9 * p, 0.8 * p, p],
                 quality: [quality; 4],
                 latency,
+                pace: None,
                 usd_per_mtok_input: usd,
                 usd_per_mtok_output: 4.0 * usd,
                 output_tokens_factor,

@@ -140,6 +140,7 @@ fn model(i: usize) -> ModelSpec {
         success: [1.0; 4],
         quality: [80.0; 4],
         latency: Latency::Response([1000.0; 4]),
+        pace: None,
         usd_per_mtok_input: 1.0,
         usd_per_mtok_output: 3.0,
         output_tokens_factor: 1.0,

@@ -1,5 +1,6 @@
 //! The world of a block: truth, task types and faults.
 
+use super::pace::pace;
 use super::registry::{LATENCY_CURE, latency};
 use super::{Clock, Models, Recorded, Resolver};
 use crate::engine::End;
@@ -60,10 +61,16 @@ impl Resolver<'_> {
                     self.problems().add(span, format!("`{}`: {reason}", model.name), LATENCY_CURE);
                     None
                 });
+                let own_pace = pace(truth, world).unwrap_or_else(|(reason, cure)| {
+                    let span = written.map_or(Span::default(), |(name, _)| name.span);
+                    self.problems().add(span, format!("`{}`: {reason}", model.name), cure);
+                    None
+                });
                 ModelSpec {
                     success: truth.success.map_or(model.success, |v| v.0.map(|p| p.get())),
                     quality: truth.quality.map_or(model.quality, |v| v.0.map(|q| q.get())),
                     latency: own.unwrap_or(model.latency),
+                    pace: own_pace,
                     usd_per_mtok_input: truth
                         .usd_per_mtok_input
                         .map_or(model.usd_per_mtok_input, |v| v.get()),

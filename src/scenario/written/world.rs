@@ -7,8 +7,8 @@ use super::RecordedOutcomes;
 use crate::scenario::values::{
     Count, Fraction, Named, NonNegative, PerLevel, Points, Positive, Probability, Whole,
 };
-use crate::world::ServiceShape;
 use crate::world::limits::{QuotaCharge, RateWindow};
+use crate::world::{ModelService, ServiceShape};
 
 /// What is true of the models. Figures that are not given here are those of the registry.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -103,6 +103,12 @@ pub struct ModelTruth {
     pub ttft_ms: Option<NonNegative>,
     /// The mean time of each output token in milliseconds, by default the declared one.
     pub ms_per_output_token: Option<NonNegative>,
+    /// The distribution of the time of a response around its mean, by default as in `[world]`.
+    pub service: Option<ModelService>,
+    /// The sigma of a lognormal time of a response, by default as in `[world]`.
+    pub latency_sigma: Option<NonNegative>,
+    /// The shape of a gamma or Weibull time of a response.
+    pub latency_shape: Option<Positive>,
     /// The price of a million input tokens in US dollars, by default the declared one.
     pub usd_per_mtok_input: Option<NonNegative>,
     /// The price of a million output tokens in US dollars, by default the declared one.
