@@ -1,6 +1,7 @@
 //! Tables from outside, read row by row: what is wrong with one is said with its row and column.
 
 pub mod outcomes;
+pub mod prices;
 pub mod table;
 
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod bandit;
 mod daily;
 mod expect;
+mod prices;
 mod random_fault;
 mod recorded;
 mod registry;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::expect::World;
+use self::prices::Priced;
 pub(super) use self::recorded::Recorded;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
@@ -82,6 +84,10 @@ const ONLY_VARIANT: &str = "stack";
 /// What the parts of the resolver share.
 struct Resolver<'a> {
     loaded: &'a mut Loaded,
+    /// The registry's price table.
+    priced: Option<Priced>,
+    /// The price lists that faults of the block at hand use.
+    price_lists: Vec<Vec<[f64; 2]>>,
 }
 
 fn name_of(block: &MergedBlock) -> String {
@@ -137,7 +143,7 @@ impl Models {
 
 impl<'a> Resolver<'a> {
     fn new(loaded: &'a mut Loaded) -> Self {
-        Self { loaded }
+        Self { loaded, priced: None, price_lists: Vec::new() }
     }
 
     fn problems(&mut self) -> &mut Problems {

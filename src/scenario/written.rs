@@ -26,12 +26,12 @@ pub use daily::{
 };
 pub use expect::Expect;
 pub use order::{
-    AbTest, Adaptive, AlwaysOrder, BestFixed, NoKeys, Order, PlainOrder, RouterVariant,
-    Stage4Order, StaticOrder, WeightedOrder,
+    AbTest, Adaptive, AlwaysOrder, BestFixed, CheapestOrder, NoKeys, Order, PlainOrder, PricesRead,
+    RouterVariant, Stage4Order, StaticOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
 pub use part::Part;
-pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
+pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
 pub use stack::{
     Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
     RetryCause, Stack, Stage4Breaker, Stage4Fallback,
@@ -245,6 +245,9 @@ pub struct Registry {
     /// Whether `daily_tokens_small` is taken as the daily limit of each model.
     #[serde(default)]
     pub small_plan: bool,
+    /// A table from which the prices of all models are taken, in the place of those in the registry file. A model whose
+    /// two prices are written here, in `models`, keeps them.
+    pub prices: Option<Prices>,
     /// Changes to models of the used registry, and new models, which must be complete.
     pub models: Option<Part<Named<Model>>>,
 }

@@ -1,6 +1,6 @@
 //! Faults that come at random: whom each sequence hits, and rates that a run can bear.
 
-use super::world::{effect, item_span};
+use super::world::item_span;
 use super::{Clock, Models, Resolver};
 use crate::engine::End;
 use crate::registry::Registry;
@@ -10,7 +10,7 @@ use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Duration;
 use crate::scenario::written::RandomFault;
 use crate::units::{ModelId, SimDuration, SimTime};
-use crate::world::fault::Effect;
+use crate::world::fault::{Effect, Target};
 use crate::world::random_fault::RandomFaultSpec;
 
 /// The most faults of a kind that a run is expected to meet.
@@ -29,20 +29,21 @@ impl Resolver<'_> {
         let span = |key: &str| tree.span_at(&TreePath::of(&format!("random_faults[{at}].{key}")));
         let whole = item_span(tree, "random_faults", at);
         let touched = |key: &str| dropped.touches(&format!("random_faults[{at}].{key}"));
+        let whom = ["models", "provider", "each_model", "each_provider"];
+        let sets = match whom.into_iter().any(touched) {
+            true => None,
+            false => self.sets(written, whole, registry, models),
+        };
+        let target = sets.as_ref().map(|sets| Target::Models(sets.concat()));
         let effect = match touched("effect") {
             true => None,
-            false => effect(&written.effect, span("effect"), self.problems()),
+            false => self.effect(&written.effect, span("effect"), target.as_ref(), registry),
         };
         if let Some(Effect::QuotaUsed { .. }) = effect {
             let message = "used tokens stay used when a random fault is over";
             let cure = "write `limit_factor`, which cuts the limit while the fault lasts";
             self.problems().add(span("effect.quota.used_share"), message, cure);
         }
-        let whom = ["models", "provider", "each_model", "each_provider"];
-        let sets = match whom.into_iter().any(touched) {
-            true => None,
-            false => self.sets(written, whole, registry, models),
-        };
         let start = match &written.start {
             Some(start) => self.instant(clock, start, span("start")),
             None => Some(SimTime::ZERO),

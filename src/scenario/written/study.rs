@@ -255,10 +255,13 @@ pub enum Effect {
         #[serde(default = "unchanged")]
         success_factor: NonNegative,
     },
-    /// Prices change.
+    /// Prices change. Exactly one of the two keys is written.
     PriceChange {
         /// By how much the price is multiplied.
-        factor: NonNegative,
+        factor: Option<NonNegative>,
+        /// The snapshot of the registry's price table whose prices are asked while the fault lasts. Where recorded outcomes have costs, the bill then follows from their tokens.
+        #[schemars(example = &"2026-08-01")]
+        to_snapshot: Option<Name>,
     },
     /// The API key is refused.
     KeyRevoked {},
