@@ -13,7 +13,9 @@ use crate::results::manifest::{
 };
 use crate::scenario::resolved::Resolved;
 use crate::units::ModelId;
+use crate::sim::law::TimeLaw;
 use crate::world::fault::Target;
+use crate::world::random_fault::{CountsFrom, RandomFaultSpec};
 
 pub(super) fn manifest(
     scenario: &Resolved,
@@ -57,8 +59,10 @@ pub(super) fn manifest(
                     name: fault.name.clone(),
                     effect: fault.effect.name().to_owned(),
                     sets: fault.sets.iter().map(|set| named(set)).collect(),
-                    mean_time_between_s: fault.mean_time_between.as_secs_f64(),
-                    mean_duration_s: fault.mean_duration.as_secs_f64(),
+                    mean_time_between_s: fault.time_between.mean_s(),
+                    mean_duration_s: fault.duration.mean_s(),
+                    from_starts: fault.counts_from == CountsFrom::Start,
+                    laws: laws(fault),
                     from_s: fault.start.as_secs_f64(),
                     to_s: seconds(fault.end),
                 })
@@ -132,4 +136,11 @@ fn hashed(name: &str, text: &str) -> Text {
         sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         text: text.to_owned(),
     }
+}
+
+/// The laws of a random fault's times between and durations, unless both are exponential.
+fn laws(fault: &RandomFaultSpec) -> Option<[String; 2]> {
+    let both = [fault.time_between, fault.duration];
+    let is_plain = |law: &TimeLaw| matches!(law, TimeLaw::Exponential { .. });
+    (!both.iter().all(is_plain)).then(|| both.map(|law| law.describe()))
 }

@@ -36,7 +36,9 @@ pub use stack::{
     Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
     RetryCause, Stack, Stage4Breaker, Stage4Fallback,
 };
-pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution, Workload};
+pub use study::{
+    Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution, Workload,
+};
 pub use world::{Limits, ModelTruth, Spread, World};
 
 /// A text that names something which is looked up later.

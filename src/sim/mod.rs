@@ -1,5 +1,6 @@
 //! Simulation ground: the event queue with its clock, keyed random streams, samplers.
 
+pub mod law;
 pub mod queue;
 pub mod sample;
 pub mod stream;

@@ -8,13 +8,17 @@ use crate::scenario::decode::Dropped;
 use crate::scenario::source::Span;
 use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Duration;
-use crate::scenario::written::RandomFault;
+use crate::scenario::written::{RandomFault, TimeLaw as WrittenLaw};
+use crate::sim::law::TimeLaw;
 use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::fault::{Effect, Target};
-use crate::world::random_fault::RandomFaultSpec;
+use crate::world::random_fault::{CountsFrom, RandomFaultSpec};
 
 /// The most faults of a kind that a run is expected to meet.
 const MOST_FAULTS: f64 = 10_000.0;
+
+/// The least shape of a Weibull or gamma law.
+const LEAST_SHAPE: f64 = 0.1;
 
 impl Resolver<'_> {
     pub(super) fn random_fault(
@@ -52,9 +56,13 @@ impl Resolver<'_> {
             Some(end) => self.instant(clock, end, span("end")),
             None => Some(SimTime::NEVER),
         };
-        let mean_time_between =
-            self.mean_time(written.mean_time_between, "mean_time_between", span);
-        let mean_duration = self.mean_time(written.mean_duration, "mean_duration", span);
+        let time_between = self.time_between(written, whole, &touched, &span);
+        let duration = self.one_law(
+            [("mean_duration", written.mean_duration.map(exponential)), ("duration", written.duration)],
+            whole,
+            &touched,
+            &span,
+        );
         let last_start = match clock?.end {
             End::At(over) => over,
             End::Tasks(_) => SimTime::NEVER,
@@ -70,12 +78,18 @@ impl Resolver<'_> {
             }
             return None;
         }
+        let ((key, time_between), (_, duration)) = (time_between?, duration?);
+        let counts_from = match key {
+            "time_between_starts" => CountsFrom::Start,
+            _ => CountsFrom::End,
+        };
         let spec = RandomFaultSpec {
             name: written.name.value.clone(),
             effect: effect?,
             sets: sets?,
-            mean_time_between: mean_time_between?,
-            mean_duration: mean_duration?,
+            time_between,
+            counts_from,
+            duration,
             start,
             end,
             last_start,
@@ -85,22 +99,57 @@ impl Resolver<'_> {
         if n > MOST_FAULTS {
             let message = format!("the fault would come about {n:.1e} times in a run");
             let cure = format!("write longer times; {MOST_FAULTS} faults are the most");
-            self.problems().add(span("mean_time_between"), message, cure);
+            self.problems().add(span(key), message, cure);
         }
         Some(spec)
     }
 
-    fn mean_time(
+    /// The law between faults, with the key that gives it.
+    fn time_between(
         &mut self,
-        written: Duration,
-        key: &str,
-        span: impl Fn(&str) -> Span,
-    ) -> Option<SimDuration> {
-        if written == Duration::ZERO {
-            let cure = format!("write a time, such as `{key} = \"20min\"`");
-            self.problems().add(span(key), format!("`{key}` is no time at all"), cure);
+        written: &RandomFault,
+        whole: Span,
+        touched: &impl Fn(&str) -> bool,
+        span: &impl Fn(&str) -> Span,
+    ) -> Option<(&'static str, TimeLaw)> {
+        let laws = [
+            ("mean_time_between", written.mean_time_between.map(exponential)),
+            ("time_between", written.time_between),
+            ("time_between_starts", written.time_between_starts),
+        ];
+        self.one_law(laws, whole, touched, span)
+    }
+
+    /// The one law that is written of several that may be, with its key.
+    fn one_law<const N: usize>(
+        &mut self,
+        laws: [(&'static str, Option<WrittenLaw>); N],
+        whole: Span,
+        touched: &impl Fn(&str) -> bool,
+        span: &impl Fn(&str) -> Span,
+    ) -> Option<(&'static str, TimeLaw)> {
+        // What is left of a key that was wrong says nothing.
+        if laws.iter().any(|(key, _)| touched(key)) {
+            return None;
         }
-        (written != Duration::ZERO).then_some(SimDuration(written.nanos()))
+        let mut given = laws.iter().filter_map(|(key, law)| Some((*key, (*law)?)));
+        let (Some((key, law)), None) = (given.next(), given.next()) else {
+            let keys = laws.map(|(key, _)| format!("`{key}`"));
+            let message = match laws.iter().all(|(_, law)| law.is_none()) {
+                true => format!("the random fault has none of {}", keys.join(", ")),
+                false => format!("the random fault has more than one of {}", keys.join(", ")),
+            };
+            let cure = format!("write exactly one, such as `{} = \"20min\"`", laws[0].0);
+            self.problems().add(whole, message, cure);
+            return None;
+        };
+        match law_of(law) {
+            Ok(law) => Some((key, law)),
+            Err((reason, cure)) => {
+                self.problems().add(span(key), format!("`{key}` {reason}"), cure);
+                None
+            }
+        }
     }
 
     /// The sets of models that have a sequence of their own.
@@ -143,4 +192,41 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+fn exponential(mean: Duration) -> WrittenLaw {
+    WrittenLaw::Exponential { mean }
+}
+
+/// The law as it is drawn from.
+///
+/// # Errors
+/// What is wrong with it, to go behind its key, and the cure.
+fn law_of(written: WrittenLaw) -> Result<TimeLaw, (String, &'static str)> {
+    let (WrittenLaw::Exponential { mean }
+    | WrittenLaw::Weibull { mean, .. }
+    | WrittenLaw::Gamma { mean, .. }
+    | WrittenLaw::Lognormal { mean, .. }
+    | WrittenLaw::Lomax { mean, .. }) = written;
+    if mean == Duration::ZERO {
+        return Err(("is no time at all".to_owned(), "write a time, such as \"20min\""));
+    }
+    let mean_s = SimDuration(mean.nanos()).as_secs_f64();
+    Ok(match written {
+        WrittenLaw::Exponential { .. } => TimeLaw::Exponential { mean_s },
+        WrittenLaw::Weibull { shape, .. } | WrittenLaw::Gamma { shape, .. }
+            if shape.get() < LEAST_SHAPE =>
+        {
+            let reason = format!("has the shape {shape}, of which times come out as nothing or years");
+            return Err((reason, "write a shape of 0.1 or more"));
+        }
+        WrittenLaw::Weibull { shape, .. } => TimeLaw::weibull(mean_s, shape.get()),
+        WrittenLaw::Gamma { shape, .. } => TimeLaw::gamma(mean_s, shape.get()),
+        WrittenLaw::Lognormal { sigma, .. } => TimeLaw::log_normal(mean_s, sigma.get()),
+        WrittenLaw::Lomax { shape, .. } if shape.get() <= 1.0 => {
+            let reason = format!("has the shape {shape}, of which no Lomax law has a mean");
+            return Err((reason, "write a shape above 1"));
+        }
+        WrittenLaw::Lomax { shape, .. } => TimeLaw::lomax(mean_s, shape.get()),
+    })
 }
