@@ -9,6 +9,7 @@ pub mod design;
 pub mod diff;
 pub mod distribution;
 pub mod expect;
+pub mod fit;
 pub mod histogram;
 pub mod improvement;
 pub mod interval;
