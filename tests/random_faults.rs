@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use program::{Desk, OUTAGE, assert_same, files};
+use reflexarc::analysis::fit::Law;
 use reflexarc::domain::Outcome;
 use reflexarc::engine::End;
 use reflexarc::math;
@@ -17,7 +18,6 @@ use reflexarc::results::parquet::Rows;
 use reflexarc::results::schema::{Faults, Measures, Tasks};
 use reflexarc::routing::fallback::FallbackPlan;
 use reflexarc::routing::order::OrderRule;
-use reflexarc::sim::law::TimeLaw;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
@@ -44,9 +44,9 @@ fn outages(n: u16, between_h: f64, duration_h: f64) -> RandomFaultSpec {
         name: "outages".to_owned(),
         effect: Effect::Outage { hang: false },
         sets: (0..n).map(|m| vec![ModelId(m)]).collect(),
-        time_between: TimeLaw::Exponential { mean_s: hours(between_h).as_secs_f64() },
+        time_between: Law::Exponential { mean: hours(between_h).as_secs_f64() },
         counts_from: CountsFrom::End,
-        duration: TimeLaw::Exponential { mean_s: hours(duration_h).as_secs_f64() },
+        duration: Law::Exponential { mean: hours(duration_h).as_secs_f64() },
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         last_start: at(24.0),

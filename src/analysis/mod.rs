@@ -12,6 +12,7 @@ pub mod expect;
 pub mod fit;
 pub mod histogram;
 pub mod improvement;
+pub mod incidents;
 pub mod interval;
 pub mod learning;
 pub mod measure;

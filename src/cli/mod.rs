@@ -1,6 +1,7 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
 mod diff;
+mod incidents;
 mod list;
 mod new;
 mod progress;
@@ -71,6 +72,8 @@ enum Verb {
         #[arg(long)]
         strict: bool,
     },
+    /// Fit a history of incidents, and print the faults that follow from it
+    Incidents(incidents::Incidents),
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
 }
@@ -97,6 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
+        Verb::Incidents(incidents) => incidents.run(),
         Verb::Diff(diff) => diff.run(),
     };
     match done {

@@ -1,5 +1,6 @@
 //! Tables from outside, read row by row: what is wrong with one is said with its row and column.
 
+pub mod incidents;
 pub mod outcomes;
 pub mod prices;
 pub mod table;

@@ -1,6 +1,5 @@
 //! Simulation ground: the event queue with its clock, keyed random streams, samplers.
 
-pub mod law;
 pub mod queue;
 pub mod sample;
 pub mod stream;

@@ -22,8 +22,7 @@ pub fn standard_exponential(stream: &mut Stream) -> f64 {
     -math::ln(stream.uniform())
 }
 
-/// A uniform number in the open interval (0, 1), as [`Stream::uniform`] gives it.
-pub(super) fn open_uniform<R: Rng + ?Sized>(rng: &mut R) -> f64 {
+fn open_uniform<R: Rng + ?Sized>(rng: &mut R) -> f64 {
     ((rng.next_u64() >> 11) as f64 + 0.5) * (1.0 / 9_007_199_254_740_992.0)
 }
 
@@ -47,12 +46,6 @@ impl LogNormal {
     #[must_use]
     pub fn at(&self, z: f64) -> f64 {
         math::exp(self.mu + self.sigma * z)
-    }
-
-    /// The standard deviation of the logarithm.
-    #[must_use]
-    pub fn sigma(&self) -> f64 {
-        self.sigma
     }
 
     /// The mean.

@@ -1,8 +1,7 @@
 //! Faults that come at random, drawn anew by each seed.
 
-use rand_distr::Distribution;
-
-use crate::sim::law::TimeLaw;
+use crate::analysis::fit::Law;
+use crate::sim::sample::standard_exponential;
 use crate::sim::stream::{Purpose, Streams};
 use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::fault::{Effect, FaultSpec, Target};
@@ -25,12 +24,12 @@ pub struct RandomFaultSpec {
     pub effect: Effect,
     /// Sets of models, none of them empty. Each set is hit as one and has a sequence of faults of its own.
     pub sets: Vec<Vec<ModelId>>,
-    /// Time to the next fault. Its mean is finite, as is that of the duration.
-    pub time_between: TimeLaw,
+    /// Time to the next fault in seconds. Its mean is finite, as is that of the duration.
+    pub time_between: Law,
     /// What that time counts from.
     pub counts_from: CountsFrom,
-    /// Time that one lasts.
-    pub duration: TimeLaw,
+    /// Time that one lasts in seconds.
+    pub duration: Law,
     /// The time to the first one counts from here.
     pub start: SimTime,
     /// Until this instant; what still lasts ends then. [`SimTime::NEVER`] is without limit.
@@ -45,9 +44,10 @@ impl RandomFaultSpec {
     /// Mean time from the start of one fault to the start of the next.
     #[must_use]
     pub fn mean_cycle_s(&self) -> f64 {
+        let mean_s = |law: &Law| law.mean().unwrap_or(f64::INFINITY);
         match self.counts_from {
-            CountsFrom::End => self.time_between.mean_s() + self.duration.mean_s(),
-            CountsFrom::Start => self.time_between.mean_s(),
+            CountsFrom::End => mean_s(&self.time_between) + mean_s(&self.duration),
+            CountsFrom::Start => mean_s(&self.time_between),
         }
     }
 
@@ -65,7 +65,13 @@ impl RandomFaultSpec {
         let mut drawn = Vec::new();
         for set in &self.sets {
             let mut stream = streams.named(Purpose::RandomFault, &self.name, set[0]);
-            let mut time = |law: &TimeLaw| SimDuration::from_secs_f64(law.sample(&mut stream));
+            let mut time = |law: &Law| {
+                SimDuration::from_secs_f64(match law {
+                    // The first law that faults had: what it drew stays as it was.
+                    Law::Exponential { mean } => mean * standard_exponential(&mut stream),
+                    other => other.draw(&mut stream),
+                })
+            };
             let mut calm_since = self.start;
             loop {
                 let start = calm_since + time(&self.time_between);

@@ -2,14 +2,15 @@
 
 use super::world::item_span;
 use super::{Clock, Models, Resolver};
+use crate::analysis::fit::Law;
 use crate::engine::End;
+use crate::math;
 use crate::registry::Registry;
 use crate::scenario::decode::Dropped;
 use crate::scenario::source::Span;
 use crate::scenario::tree::{Node, Path as TreePath};
 use crate::scenario::values::Duration;
 use crate::scenario::written::{RandomFault, TimeLaw as WrittenLaw};
-use crate::sim::law::TimeLaw;
 use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::fault::{Effect, Target};
 use crate::world::random_fault::{CountsFrom, RandomFaultSpec};
@@ -111,7 +112,7 @@ impl Resolver<'_> {
         whole: Span,
         touched: &impl Fn(&str) -> bool,
         span: &impl Fn(&str) -> Span,
-    ) -> Option<(&'static str, TimeLaw)> {
+    ) -> Option<(&'static str, Law)> {
         let laws = [
             ("mean_time_between", written.mean_time_between.map(exponential)),
             ("time_between", written.time_between),
@@ -127,7 +128,7 @@ impl Resolver<'_> {
         whole: Span,
         touched: &impl Fn(&str) -> bool,
         span: &impl Fn(&str) -> Span,
-    ) -> Option<(&'static str, TimeLaw)> {
+    ) -> Option<(&'static str, Law)> {
         // What is left of a key that was wrong says nothing.
         if laws.iter().any(|(key, _)| touched(key)) {
             return None;
@@ -202,7 +203,7 @@ fn exponential(mean: Duration) -> WrittenLaw {
 ///
 /// # Errors
 /// What is wrong with it, to go behind its key, and the cure.
-fn law_of(written: WrittenLaw) -> Result<TimeLaw, (String, &'static str)> {
+fn law_of(written: WrittenLaw) -> Result<Law, (String, &'static str)> {
     let (WrittenLaw::Exponential { mean }
     | WrittenLaw::Weibull { mean, .. }
     | WrittenLaw::Gamma { mean, .. }
@@ -212,21 +213,35 @@ fn law_of(written: WrittenLaw) -> Result<TimeLaw, (String, &'static str)> {
         return Err(("is no time at all".to_owned(), "write a time, such as \"20min\""));
     }
     let mean_s = SimDuration(mean.nanos()).as_secs_f64();
+    // Scale 1 has a mean of its own, and means grow with scales.
+    let scale_of = |of_scale_1: Law| mean_s / of_scale_1.mean().unwrap_or(f64::INFINITY);
     Ok(match written {
-        WrittenLaw::Exponential { .. } => TimeLaw::Exponential { mean_s },
+        WrittenLaw::Exponential { .. } => Law::Exponential { mean: mean_s },
         WrittenLaw::Weibull { shape, .. } | WrittenLaw::Gamma { shape, .. }
             if shape.get() < LEAST_SHAPE =>
         {
-            let reason = format!("has the shape {shape}, of which times come out as nothing or years");
+            let reason =
+                format!("has the shape {shape}, of which times come out as nothing or years");
             return Err((reason, "write a shape of 0.1 or more"));
         }
-        WrittenLaw::Weibull { shape, .. } => TimeLaw::weibull(mean_s, shape.get()),
-        WrittenLaw::Gamma { shape, .. } => TimeLaw::gamma(mean_s, shape.get()),
-        WrittenLaw::Lognormal { sigma, .. } => TimeLaw::log_normal(mean_s, sigma.get()),
+        WrittenLaw::Weibull { shape, .. } => {
+            let shape = shape.get();
+            Law::Weibull { shape, scale: scale_of(Law::Weibull { shape, scale: 1.0 }) }
+        }
+        WrittenLaw::Gamma { shape, .. } => {
+            Law::Gamma { shape: shape.get(), scale: mean_s / shape.get() }
+        }
+        WrittenLaw::Lognormal { sigma, .. } => {
+            let sigma = sigma.get();
+            Law::Lognormal { mu: math::ln(mean_s) - 0.5 * sigma * sigma, sigma }
+        }
         WrittenLaw::Lomax { shape, .. } if shape.get() <= 1.0 => {
             let reason = format!("has the shape {shape}, of which no Lomax law has a mean");
             return Err((reason, "write a shape above 1"));
         }
-        WrittenLaw::Lomax { shape, .. } => TimeLaw::lomax(mean_s, shape.get()),
+        WrittenLaw::Lomax { shape, .. } => {
+            let shape = shape.get();
+            Law::Lomax { shape, scale: mean_s * (shape - 1.0) }
+        }
     })
 }
