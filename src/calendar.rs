@@ -58,6 +58,24 @@ pub struct LocalClock {
     first_day: i64,
 }
 
+/// Seconds of the Unix epoch that a date, perhaps with a time and an offset, means; without an offset it is UTC. `None`
+/// for other texts.
+#[must_use]
+pub fn seconds_of(text: &str) -> Option<f64> {
+    let instant = text.parse::<Timestamp>().ok().or_else(|| {
+        let local = text.parse::<DateTime>().ok()?;
+        local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    })?;
+    Some(instant.as_nanosecond() as f64 / NANOS_PER_SECOND as f64)
+}
+
+/// The date in UTC of a second of the Unix epoch, such as 2024-05-01.
+#[must_use]
+pub fn date_of(seconds: f64) -> String {
+    let instant = Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::MAX);
+    instant.to_zoned(TimeZone::UTC).date().to_string()
+}
+
 /// A day and a time of day in local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalTime {

@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use program::{Desk, OUTAGE, assert_same, files};
+use reflexarc::analysis::fit::Law;
 use reflexarc::domain::Outcome;
 use reflexarc::engine::End;
 use reflexarc::math;
@@ -21,7 +22,7 @@ use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
-use reflexarc::world::random_fault::RandomFaultSpec;
+use reflexarc::world::random_fault::{CountsFrom, RandomFaultSpec};
 use reflexarc::world::workload::WorkloadSpec;
 
 use record::record;
@@ -43,8 +44,9 @@ fn outages(n: u16, between_h: f64, duration_h: f64) -> RandomFaultSpec {
         name: "outages".to_owned(),
         effect: Effect::Outage { hang: false },
         sets: (0..n).map(|m| vec![ModelId(m)]).collect(),
-        mean_time_between: hours(between_h),
-        mean_duration: hours(duration_h),
+        time_between: Law::Exponential { mean: hours(between_h).as_secs_f64() },
+        counts_from: CountsFrom::End,
+        duration: Law::Exponential { mean: hours(duration_h).as_secs_f64() },
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         last_start: at(24.0),

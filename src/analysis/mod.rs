@@ -13,6 +13,7 @@ pub mod frontier;
 pub mod fit;
 pub mod histogram;
 pub mod improvement;
+pub mod incidents;
 pub mod interval;
 pub mod learning;
 pub mod measure;

@@ -3,6 +3,7 @@
 mod calibrate;
 mod diff;
 mod import;
+mod incidents;
 mod list;
 mod new;
 mod progress;
@@ -73,6 +74,8 @@ enum Verb {
         #[arg(long)]
         strict: bool,
     },
+    /// Fit a history of incidents, and print the faults that follow from it
+    Incidents(incidents::Incidents),
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
     /// Turn logs of a gateway into a table of requests, and describe the traffic
@@ -103,6 +106,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
+        Verb::Incidents(incidents) => incidents.run(),
         Verb::Diff(diff) => diff.run(),
         Verb::Import(import) => import.run(),
         Verb::Calibrate(calibrate) => calibrate.run(),

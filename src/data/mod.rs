@@ -3,6 +3,8 @@
 pub mod logs;
 pub mod outcomes;
 pub mod requests;
+pub mod incidents;
+pub mod prices;
 pub mod table;
 pub mod trace;
 

@@ -109,6 +109,7 @@ impl<'a, O: Observer> Run<'a, O> {
             tickets: 0,
             digest: Digest { event_hash: 0, n_events: 0, n_tasks: 0, ended: SimTime::ZERO },
         };
+        run.show_prices();
         run.pull_arrival();
         run
     }
@@ -263,10 +264,20 @@ impl<'a, O: Observer> Run<'a, O> {
 
     /// Moves the world to `now`.
     fn advance_world(&mut self, now: SimTime) {
-        if self.providers.advance(now)
-            && let Some(expectations) = &mut self.expectations
-        {
+        if !self.providers.advance(now) {
+            return;
+        }
+        if let Some(expectations) = &mut self.expectations {
             expectations.expire();
+        }
+        self.show_prices();
+    }
+
+    /// Shows the stack the vendors' price lists, if it follows them.
+    fn show_prices(&mut self) {
+        if self.cell.stack.reads_prices() {
+            let now = self.providers.live().iter().map(|m| [m.usd_per_input, m.usd_per_output]);
+            self.stack.read_prices(now);
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::{Ended, Place, seconds};
+use crate::analysis::fit::Law;
 use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
 use crate::results::manifest::{
@@ -14,6 +15,7 @@ use crate::results::manifest::{
 use crate::scenario::resolved::{Recorded, Resolved};
 use crate::units::ModelId;
 use crate::world::fault::Target;
+use crate::world::random_fault::{CountsFrom, RandomFaultSpec};
 
 /// What was chosen by looking, on seeds of its own.
 pub(super) struct Chosen {
@@ -63,8 +65,10 @@ pub(super) fn manifest(
                     name: fault.name.clone(),
                     effect: fault.effect.name().to_owned(),
                     sets: fault.sets.iter().map(|set| named(set)).collect(),
-                    mean_time_between_s: fault.mean_time_between.as_secs_f64(),
-                    mean_duration_s: fault.mean_duration.as_secs_f64(),
+                    mean_time_between_s: fault.time_between.mean().unwrap_or(f64::MAX),
+                    mean_duration_s: fault.duration.mean().unwrap_or(f64::MAX),
+                    from_starts: fault.counts_from == CountsFrom::Start,
+                    laws: laws(fault),
                     from_s: fault.start.as_secs_f64(),
                     to_s: seconds(fault.end),
                 })
@@ -160,4 +164,18 @@ fn hashed(name: &str, text: &str) -> Text {
         sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         text: text.to_owned(),
     }
+}
+
+/// The laws of a random fault's times between and durations, unless both are exponential.
+fn laws(fault: &RandomFaultSpec) -> Option<[String; 2]> {
+    let both = [fault.time_between, fault.duration];
+    let is_plain = |law: &Law| matches!(law, Law::Exponential { .. });
+    let words = |law: Law| match law {
+        Law::Exponential { .. } => law.family().name().to_owned(),
+        Law::Lognormal { sigma, .. } => format!("{}, sigma {sigma}", law.family().name()),
+        Law::Gamma { shape, .. } | Law::Weibull { shape, .. } | Law::Lomax { shape, .. } => {
+            format!("{}, shape {shape}", law.family().name())
+        }
+    };
+    (!both.iter().all(is_plain)).then(|| both.map(words))
 }

@@ -16,6 +16,7 @@ mod entries;
 mod execution;
 mod expectations;
 mod frame;
+mod incidents;
 mod learned;
 mod learning;
 mod learning_results;
@@ -38,6 +39,7 @@ use crate::results::manifest::Manifest;
 
 pub use crate::results::folder::{CHARTS, DIFF, REPORTS, SUMMARY};
 pub use diff::Diff;
+pub use incidents::incidents;
 pub use measured::Measured;
 pub use traffic::describe_traffic;
 

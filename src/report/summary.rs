@@ -333,10 +333,15 @@ fn random_faults(text: &mut String, block: &BlockEntry) {
     if block.random_faults.is_empty() {
         return;
     }
+    let times = match block.random_faults.iter().all(|fault| fault.laws.is_none()) {
+        true => "exponential times",
+        false => "exponential times, unless other laws are named",
+    };
     put(
         text,
-        "\nFaults that each seed draws, the same for all variants (exponential times; the table `faults` has what was \
-         drawn):\n\n",
+        &format!(
+            "\nFaults that each seed draws, the same for all variants ({times}; the table `faults` has what was drawn):\n\n"
+        ),
     );
     for fault in &block.random_faults {
         let whom = match fault.sets.as_slice() {
@@ -354,15 +359,25 @@ fn random_faults(text: &mut String, block: &BlockEntry) {
             (from, None) => format!(", from {} on", span(from)),
             (from, Some(to)) => format!(", from {} to {}", span(from), span(to)),
         };
+        let apart = match fault.from_starts {
+            true => format!("one starts every {}", span(between)),
+            false => {
+                let share = rounded(100.0 * lasts / (lasts + between), 2);
+                format!("{} apart, {share} % of the time", span(between))
+            }
+        };
+        let joint = if fault.from_starts { "," } else { " and" };
+        let laws = match &fault.laws {
+            Some([between, lasts]) => format!(" (between: {between}; duration: {lasts})"),
+            None => String::new(),
+        };
         line(
             text,
             format_args!(
-                "- {} ({}): {whom}; on average {} long and {} apart, {} % of the time{within}",
+                "- {} ({}): {whom}; on average {} long{joint} {apart}{laws}{within}",
                 fault.name,
                 fault.effect,
                 span(lasts),
-                span(between),
-                rounded(100.0 * lasts / (lasts + between), 2),
             ),
         );
     }

@@ -179,6 +179,12 @@ pub struct RandomFaultEntry {
     pub mean_time_between_s: f64,
     /// Mean time that one lasts.
     pub mean_duration_s: f64,
+    /// The time between faults counts from start to start, so that they may overlap.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_starts: bool,
+    /// Laws of the two times, where one is not exponential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laws: Option<[String; 2]>,
     /// From when on it may come.
     pub from_s: f64,
     /// Until when it may come and last; null if to the end of the run.

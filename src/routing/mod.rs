@@ -77,6 +77,13 @@ pub struct StackRule {
 }
 
 impl StackRule {
+    /// Whether an order of it follows the vendors' price lists.
+    #[must_use]
+    pub fn reads_prices(&self) -> bool {
+        let follows = OrderRule::CheapestNow;
+        self.order == follows || self.trial.as_ref().is_some_and(|t| t.challenger == follows)
+    }
+
     /// Whether an order of it has to be told what to expect.
     #[must_use]
     pub fn is_informed(&self) -> bool {

@@ -51,6 +51,8 @@ pub enum OrderRule {
     Weighted(Vec<f64>),
     /// The lowest declared price of the request.
     Cheapest,
+    /// The lowest price of the request as the vendors' lists are at the time.
+    CheapestNow,
     /// The lowest declared response time.
     Fastest,
     /// The largest score of the recorded prompt, fitted to other prompts; the lowest id of equals. A model whose score is
@@ -83,7 +85,7 @@ impl OrderRule {
             Self::Random => "random",
             Self::RoundRobin => "round_robin",
             Self::Weighted(_) => "weighted",
-            Self::Cheapest => "cheapest",
+            Self::Cheapest | Self::CheapestNow => "cheapest",
             Self::Fastest => "fastest",
             Self::Predicted(_) => "predicted",
             Self::Cascade(_) => "cascade",
@@ -140,7 +142,7 @@ enum Kind {
     Random,
     RoundRobin { next: u16 },
     Weighted(Vec<f64>),
-    Cheapest(Vec<[f64; 2]>),
+    Cheapest { prices: Vec<[f64; 2]>, follows: bool },
     Fastest(Vec<PerLevel<f64>>),
     Predicted(Arc<PromptScores>),
     Cascade(Arc<Cascade>),
@@ -209,13 +211,14 @@ impl Order {
             OrderRule::Random => Kind::Random,
             OrderRule::RoundRobin => Kind::RoundRobin { next: 0 },
             OrderRule::Weighted(weights) => Kind::Weighted(weights.clone()),
-            OrderRule::Cheapest => Kind::Cheapest(
-                registry
+            OrderRule::Cheapest | OrderRule::CheapestNow => Kind::Cheapest {
+                prices: registry
                     .models
                     .iter()
                     .map(|m| [m.usd_per_mtok_input, m.usd_per_mtok_output])
                     .collect(),
-            ),
+                follows: *rule == OrderRule::CheapestNow,
+            },
             OrderRule::Fastest => Kind::Fastest(
                 registry
                     .models
@@ -247,6 +250,15 @@ impl Order {
             OrderRule::InformedGreedy => Kind::InformedGreedy,
         };
         Self { kind, features: None }
+    }
+
+    /// The vendors' price lists as they are now: the prices of an input and an output token by model. An order that
+    /// goes by declared prices does not look.
+    pub fn read_prices(&mut self, now: impl Iterator<Item = [f64; 2]>) {
+        if let Kind::Cheapest { prices, follows: true } = &mut self.kind {
+            prices.clear();
+            prices.extend(now);
+        }
     }
 
     /// Whether models short of tokens stay eligible.
@@ -298,7 +310,7 @@ impl Order {
                 model
             }
             Kind::Weighted(weights) => weighted(weights, eligible, stream)?,
-            Kind::Cheapest(prices) => {
+            Kind::Cheapest { prices, .. } => {
                 let input = f64::from(view.request.input_tokens);
                 first_largest(eligible, |m| {
                     let [usd_in, usd_out] = prices[m.index()];

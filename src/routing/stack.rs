@@ -106,6 +106,11 @@ impl Stack {
         }
     }
 
+    /// The vendors' price lists as they are now: the prices of an input and an output token by model.
+    pub fn read_prices(&mut self, now: impl Iterator<Item = [f64; 2]> + Clone) {
+        self.orders.iter_mut().for_each(|order| order.read_prices(now.clone()));
+    }
+
     /// Whether `outcome` counts as an answer.
     #[inline]
     #[must_use]

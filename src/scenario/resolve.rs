@@ -5,6 +5,7 @@ mod daily;
 mod expect;
 mod fitted;
 mod pace;
+mod prices;
 mod random_fault;
 mod recorded;
 mod registry;
@@ -24,6 +25,7 @@ use jiff::tz::TimeZone;
 use self::expect::World;
 use self::fitted::Fits;
 pub use self::recorded::{LeftOut, Recorded};
+use self::prices::Priced;
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};
@@ -90,6 +92,10 @@ struct Resolver<'a> {
     loaded: &'a mut Loaded,
     /// Traces that were read, by path.
     traces: BTreeMap<PathBuf, Arc<Vec<TraceRow>>>,
+    /// The registry's price table.
+    priced: Option<Priced>,
+    /// The price lists that faults of the block at hand use.
+    price_lists: Vec<Vec<[f64; 2]>>,
 }
 
 fn name_of(block: &MergedBlock) -> String {
@@ -147,7 +153,7 @@ impl Models {
 
 impl<'a> Resolver<'a> {
     fn new(loaded: &'a mut Loaded) -> Self {
-        Self { loaded, traces: BTreeMap::new() }
+        Self { loaded, traces: BTreeMap::new(), priced: None, price_lists: Vec::new() }
     }
 
     fn problems(&mut self) -> &mut Problems {

@@ -27,17 +27,17 @@ pub use daily::{
 };
 pub use expect::Expect;
 pub use order::{
-    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, NoKeys, Order, PlainOrder,
-    PredictedOrder, RouterVariant, Stage4Order, StaticOrder, ThresholdOrder, WeightedOrder,
+    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, CheapestOrder, NoKeys, Order, PlainOrder,
+    PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder, ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
 pub use part::Part;
-pub use registry::{AssumedKeys, Model, Performance, RegistryFile};
+pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
 pub use stack::{
     Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
     RetryCause, Stack, Stage4Breaker, Stage4Fallback,
 };
-pub use study::{Effect, Fault, RandomFault, Study, TaskType, TokenDistribution};
+pub use study::{Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution};
 pub use workload::{
     Diurnal, MarkovModulated, RateProfile, Replay, SessionArrivals, Sessions, ThinkTime, Turns,
     Workload,
@@ -250,6 +250,9 @@ pub struct Registry {
     /// Whether `daily_tokens_small` is taken as the daily limit of each model.
     #[serde(default)]
     pub small_plan: bool,
+    /// A table from which the prices of all models are taken, in the place of those in the registry file. A model whose
+    /// two prices are written here, in `models`, keeps them.
+    pub prices: Option<Prices>,
     /// Changes to models of the used registry, and new models, which must be complete.
     pub models: Option<Part<Named<Model>>>,
 }

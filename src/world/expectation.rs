@@ -227,9 +227,9 @@ impl Expectations {
                 sum += unanswered(f64::INFINITY);
                 continue;
             }
-            let usd = match answer.cost_usd.is_nan() {
-                true => input * live.usd_per_input + output * live.usd_per_output,
-                false => answer.cost_usd * live.conditions.price_factor,
+            let usd = match live.bills_as_recorded(answer) {
+                true => answer.cost_usd * live.conditions.price_factor,
+                false => input * live.usd_per_input + output * live.usd_per_output,
             };
             let worth =
                 |outcome, quality| self.worth(outcome, row.level, quality, ms, input + output, usd);

@@ -56,6 +56,11 @@ pub enum Effect {
         /// By this factor.
         factor: f64,
     },
+    /// The prices are those of another list; of two that last at once, those of the one that stands last count.
+    PriceList {
+        /// Position in [`WorldSpec::price_lists`](super::WorldSpec::price_lists).
+        list: usize,
+    },
     /// The provider refuses the key.
     KeyRevoked,
 }
@@ -71,7 +76,7 @@ impl Effect {
             Self::QuotaUsed { .. } | Self::QuotaCut { .. } => "quota",
             Self::RateLimitStorm { .. } => "rate_limit_storm",
             Self::QualityDrift { .. } => "quality_drift",
-            Self::PriceChange { .. } => "price_change",
+            Self::PriceChange { .. } | Self::PriceList { .. } => "price_change",
             Self::KeyRevoked => "key_revoked",
         }
     }
@@ -126,6 +131,8 @@ pub struct Conditions {
     pub success_factor: f64,
     /// Factor on prices.
     pub price_factor: f64,
+    /// The list that has taken the place of the model's own prices.
+    pub price_list: Option<usize>,
     /// The key is refused.
     pub key_revoked: bool,
 }
@@ -142,6 +149,7 @@ impl Conditions {
         quality_points: 0.0,
         success_factor: 1.0,
         price_factor: 1.0,
+        price_list: None,
         key_revoked: false,
     };
 
@@ -167,6 +175,7 @@ impl Conditions {
                 self.success_factor *= factor(success_factor);
             }
             Effect::PriceChange { factor: full } => self.price_factor *= factor(full),
+            Effect::PriceList { list } => self.price_list = Some(list),
             Effect::KeyRevoked => self.key_revoked = true,
         }
     }

@@ -247,6 +247,9 @@ pub struct WorldSpec {
     pub refusal_time: SimDuration,
     /// The answers, where they are recorded; then success, quality and lengths of the models and task types do not count.
     pub recorded: Option<RecordedWorld>,
+    /// Price lists that faults put in the place of the models' own: the prices of a million input and output tokens by
+    /// model.
+    pub price_lists: Vec<Vec<[f64; 2]>>,
     /// Faults on the timeline.
     pub faults: Vec<FaultSpec>,
     /// Faults that each seed draws.

@@ -122,6 +122,14 @@ pub struct Live {
     pub conditions: Conditions,
 }
 
+impl Live {
+    /// Whether a recorded answer is billed at its recorded cost; by its tokens otherwise.
+    #[inline]
+    pub(super) fn bills_as_recorded(&self, answer: &Answer) -> bool {
+        !answer.cost_usd.is_nan() && self.conditions.price_list.is_none()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Slots {
     busy: u32,
@@ -212,6 +220,10 @@ impl Providers {
         let answer: PerLevel<f64> = std::array::from_fn(|l| {
             ((p[l] + partial[l]) / (1.0 - own_error[l]).max(1e-300)).min(1.0)
         });
+        let [usd_input, usd_output] = match conditions.price_list {
+            Some(list) => spec.price_lists[list][i],
+            None => [model.usd_per_mtok_input, model.usd_per_mtok_output],
+        };
         Live {
             error: own_error.map(|own| 1.0 - (1.0 - own) * (1.0 - conditions.error_rate)),
             success,
@@ -221,8 +233,8 @@ impl Providers {
             quality: truth.quality.map(|q| q + conditions.quality_points),
             latency: truth.latency,
             latency_factor: conditions.latency_factor,
-            usd_per_input: model.usd_per_mtok_input * conditions.price_factor / 1e6,
-            usd_per_output: model.usd_per_mtok_output * conditions.price_factor / 1e6,
+            usd_per_input: usd_input * conditions.price_factor / 1e6,
+            usd_per_output: usd_output * conditions.price_factor / 1e6,
             conditions,
         }
     }
@@ -420,7 +432,7 @@ impl Providers {
                 + f64::from(output_tokens) * live.usd_per_output
         };
         let bill_usd = |written: u32| match recorded {
-            Some(answer) if !answer.cost_usd.is_nan() => {
+            Some(answer) if live.bills_as_recorded(answer) => {
                 let whole = by_tokens(output_tokens);
                 let share = if whole > 0.0 { by_tokens(written) / whole } else { 1.0 };
                 answer.cost_usd * live.conditions.price_factor * share

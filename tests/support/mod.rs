@@ -48,6 +48,7 @@ impl Draft {
     pub(crate) fn new(n: usize) -> Self {
         Self {
             world: WorldSpec {
+                price_lists: Vec::new(),
                 start: Timestamp::UNIX_EPOCH,
                 models: (0..n).map(model).collect(),
                 accounts: vec![AccountSpec { daily_tokens: None, reset_zone: TimeZone::UTC }; n],

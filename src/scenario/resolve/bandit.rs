@@ -361,6 +361,7 @@ fn registry(names: &[String], declared: &[f64]) -> Registry {
 /// A world without models: rounds are of one sort.
 fn empty_world() -> WorldSpec {
     WorldSpec {
+        price_lists: Vec::new(),
         start: Timestamp::UNIX_EPOCH,
         models: Vec::new(),
         accounts: Vec::new(),

@@ -46,11 +46,11 @@ impl Resolver<'_> {
         }
         let under = file.as_ref().and_then(|file| file.child("models")).cloned();
         let over = self.loaded.tree.at(&TreePath::of("registry.models")).cloned();
-        let merged = match (under, over) {
-            (Some(under), Some(over)) => Some(merge(&under, &over)),
-            (under, over) => under.or(over),
+        let merged = match (&under, &over) {
+            (Some(under), Some(over)) => Some(merge(under, over)),
+            _ => under.clone().or_else(|| over.clone()),
         };
-        let Some(merged) = merged else {
+        let Some(mut merged) = merged else {
             let was_wrong = self.loaded.dropped.touches("registry") || used.is_some();
             self.require(
                 !was_wrong,
@@ -66,6 +66,16 @@ impl Resolver<'_> {
             .table()
             .map(|table| table.entries.iter().map(|entry| entry.key.clone()).collect())
             .unwrap_or_default();
+        if let Some(prices) = written.as_ref().and_then(|registry| registry.prices.as_ref()) {
+            let fixed = own_prices(over.as_ref());
+            let Some(layer) = self.price_layer(prices, &all, &fixed) else {
+                return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
+            };
+            let under = under.map_or_else(|| layer.clone(), |under| merge(&under, &layer));
+            merged = over.map_or_else(|| under.clone(), |over| merge(&under, &over));
+            let (file, snapshot) = (&prices.file.value, &prices.snapshot.value);
+            source = format!("{}. Prices: {file}, snapshot {snapshot}.", source.trim_end_matches('.'));
+        }
         let decoded = decode::<Named<WrittenModel>>(&merged, "registry.models", self.problems());
         let models = decoded.value.unwrap_or_default();
         let names: Vec<String> = models.names().map(str::to_owned).collect();
@@ -122,6 +132,15 @@ pub(super) fn shipped(name: &str) -> Result<Declared, Report> {
         return Err(problems.report(&sources));
     }
     Ok((registry, head.and_then(|h| h.source).unwrap_or_default(), assumed(&written)))
+}
+
+/// The models whose two prices the scenario itself writes.
+fn own_prices(models: Option<&Node>) -> Vec<String> {
+    let entries = models.and_then(Node::table).map_or(&[][..], |table| &table.entries);
+    let keys = ["usd_per_mtok_input", "usd_per_mtok_output"];
+    let has_both = |model: &Node| keys.iter().all(|key| model.child(key).is_some());
+    let own = entries.iter().filter(|entry| has_both(&entry.node));
+    own.map(|entry| entry.key.clone()).collect()
 }
 
 fn assumed(models: &Named<WrittenModel>) -> Vec<(String, Vec<String>)> {

@@ -19,8 +19,8 @@ use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Path, Value};
 use crate::scenario::values::Seeds;
 use crate::scenario::written::{
-    Backoff as WrittenBackoff, Breaker, Fallback, Name, Order, PlainOrder, Retry, RetryCause,
-    RouterVariant, Stack, WeightedOrder,
+    Backoff as WrittenBackoff, Breaker, CheapestOrder, Fallback, Name, Order, PlainOrder,
+    PricesRead, Retry, RetryCause, RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -211,7 +211,10 @@ fn order_rule(
             }
             OrderRule::Weighted(all)
         }
-        PlainOrder::Cheapest(_) => OrderRule::Cheapest,
+        PlainOrder::Cheapest(CheapestOrder { prices: PricesRead::Declared }) => OrderRule::Cheapest,
+        PlainOrder::Cheapest(CheapestOrder { prices: PricesRead::Current }) => {
+            OrderRule::CheapestNow
+        }
         PlainOrder::Fastest(_) => OrderRule::Fastest,
         PlainOrder::Predicted(own) => fitted::predicted(own, tree, models, problems)?,
         PlainOrder::Threshold(own) => fitted::threshold(own, models, problems)?,

@@ -113,6 +113,7 @@ impl Resolver<'_> {
             })
             .collect();
         Some(WorldSpec {
+            price_lists: std::mem::take(&mut self.price_lists),
             start: clock?.start,
             models: specs,
             accounts,
@@ -225,14 +226,20 @@ impl Resolver<'_> {
                 self.problems().add(whole, format!("the fault has no `{key}`"), cure);
             }
         }
-        let effect = match &written.effect {
-            Some(written) if !touched("effect") => effect(written, span("effect"), self.problems()),
-            _ => None,
-        };
         let target = match ["models", "provider", "draw", "everything"].into_iter().any(touched) {
             true => None,
             false => self.target(written, whole, registry, models),
         };
+        let effect = match &written.effect {
+            Some(written) if !touched("effect") => {
+                self.effect(written, span("effect"), target.as_ref(), registry)
+            }
+            _ => None,
+        };
+        if matches!(effect, Some(Effect::PriceList { .. })) && written.ramp.is_some() {
+            let message = "a price list takes the place of another at once, and `ramp` is written";
+            self.problems().add(span("ramp"), message, "leave `ramp` out, or write a `factor`");
+        }
         let start =
             written.start.as_ref().and_then(|start| self.instant(clock, start, span("start")));
         let end = match &written.end {
@@ -364,11 +371,15 @@ pub(super) fn item_span(tree: &Node, list: &str, at: usize) -> Span {
     item.map_or(Span::default(), |item| item.span)
 }
 
-pub(super) fn effect(
-    written: &WrittenEffect,
-    span: Span,
-    problems: &mut Problems,
-) -> Option<Effect> {
+impl Resolver<'_> {
+    /// What a fault does; prices of another snapshot need to know whom it hits.
+    pub(super) fn effect(
+        &mut self,
+        written: &WrittenEffect,
+        span: Span,
+        target: Option<&Target>,
+        registry: &Registry,
+    ) -> Option<Effect> {
     Some(match written {
         WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
         WrittenEffect::BrownOut { error_rate } => Effect::BrownOut { error_rate: error_rate.get() },
@@ -381,7 +392,7 @@ pub(super) fn effect(
         }
         WrittenEffect::Quota { .. } => {
             let cure = "write exactly one of `used_share` and `limit_factor`";
-            problems.add(span, "a quota fault sets or cuts the quota, not both or neither", cure);
+            self.problems().add(span, "a quota fault sets or cuts the quota, not both or neither", cure);
             return None;
         }
         WrittenEffect::RateLimitStorm { refused_share, retry_after } => Effect::RateLimitStorm {
@@ -392,7 +403,18 @@ pub(super) fn effect(
             quality_points: quality_points.get(),
             success_factor: success_factor.get(),
         },
-        WrittenEffect::PriceChange { factor } => Effect::PriceChange { factor: factor.get() },
+        WrittenEffect::PriceChange { factor: Some(factor), to_snapshot: None } => {
+            Effect::PriceChange { factor: factor.get() }
+        }
+        WrittenEffect::PriceChange { factor: None, to_snapshot: Some(snapshot) } => {
+            return self.price_list(snapshot, target?, registry);
+        }
+        WrittenEffect::PriceChange { .. } => {
+            let message = "a price change has one of `factor` and `to_snapshot`, not both or neither";
+            self.problems().add(span, message, "write exactly one of them");
+            return None;
+        }
         WrittenEffect::KeyRevoked {} => Effect::KeyRevoked,
     })
+}
 }

@@ -62,8 +62,8 @@ orders! {
     RoundRobin(NoKeys),
     /// A random eligible model, in proportion to its weight.
     Weighted(WeightedOrder),
-    /// The model with the lowest declared price of the request (300 output tokens assumed).
-    Cheapest(NoKeys),
+    /// The model with the lowest price of the request (300 output tokens assumed).
+    Cheapest(CheapestOrder),
     /// The model with the lowest declared response time at the level.
     Fastest(NoKeys),
     /// The model whose predicted quality less its expected cost is largest. Predictions are fitted to the recorded prompts that are set apart.
@@ -82,6 +82,25 @@ orders! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoKeys {}
+
+/// The order by price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheapestOrder {
+    /// Declared: the registry's prices, whatever has become of them. Current: the vendors' lists as they are at the time of the choice, which a router has to fetch.
+    pub prices: PricesRead,
+}
+
+/// Which prices a router reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PricesRead {
+    /// Those of the registry.
+    #[default]
+    Declared,
+    /// Those that hold at the time.
+    Current,
+}
 
 /// The Stage 4 plan's router.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

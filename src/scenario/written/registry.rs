@@ -21,6 +21,23 @@ pub struct RegistryFile {
     pub models: Option<Part<Named<Model>>>,
 }
 
+/// Prices from a table.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// The table, as CSV (may be gzipped) or Parquet, with a row for each snapshot and model: `snapshot`, `model`,
+    /// `usd_per_token_in`, `usd_per_token_out`. The path is relative to this file.
+    #[schemars(example = &"prices/litellm.csv")]
+    pub file: Name,
+    /// The snapshot that is declared: its name in the table.
+    #[schemars(example = &"2025-02-19")]
+    pub snapshot: Name,
+    /// The name in the table of each model that has another one there.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{ "llama-3.1-8b-instant": "groq/llama-3.1-8b-instant" }]))]
+    pub models: Named<Name>,
+}
+
 /// The declared figures of a model.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

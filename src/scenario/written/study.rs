@@ -135,7 +135,7 @@ pub struct Fault {
 }
 
 /// Something that goes wrong at random. Each seed draws when, the same for all variants: all is well at first, and from
-/// then on calm and fault take turns, both with exponential times.
+/// then on calm and fault take turns, or faults begin at random intervals whether or not the last one is over.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomFault {
@@ -153,13 +153,21 @@ pub struct RandomFault {
     pub each_model: Option<bool>,
     /// Whether it hits every provider, each with all its models at once and independently of the others.
     pub each_provider: Option<bool>,
-    /// The mean time from the end of one fault to the start of the next. On average the fault lasts for the share
-    /// `mean_duration / (mean_time_between + mean_duration)` of the time.
+    /// The mean time from the end of one fault to the start of the next, which is then exponential. On average the fault
+    /// lasts for the share `mean_duration / (mean_time_between + mean_duration)` of the time. Write exactly one of
+    /// `mean_time_between`, `time_between` and `time_between_starts`.
     #[schemars(example = &"60h")]
-    pub mean_time_between: Duration,
-    /// The mean time that one fault lasts.
+    pub mean_time_between: Option<Duration>,
+    /// The time from the end of one fault to the start of the next, by another law.
+    pub time_between: Option<TimeLaw>,
+    /// The time from the start of one fault to the start of the next, whether or not the first is over, as incidents are
+    /// counted in a history; brown-outs that overlap add up.
+    pub time_between_starts: Option<TimeLaw>,
+    /// The mean time that one fault lasts, which is then exponential. Write exactly one of `mean_duration` and `duration`.
     #[schemars(example = &"20min")]
-    pub mean_duration: Duration,
+    pub mean_duration: Option<Duration>,
+    /// The time that one fault lasts, by another law.
+    pub duration: Option<TimeLaw>,
     /// From when on the fault may come: a local time of day on the first day, a local date and time, or a time after
     /// the start of the run. By default from the start of the run.
     pub start: Option<FaultTime>,
@@ -168,6 +176,54 @@ pub struct RandomFault {
     /// Whether calls in flight as it starts are killed.
     #[serde(default)]
     pub kills_in_flight: bool,
+}
+
+/// The law of a random time, by its mean and what shapes it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TimeLaw {
+    /// Exponential: what is left does not depend on what has passed.
+    Exponential {
+        /// The mean.
+        #[schemars(example = &"60h")]
+        mean: Duration,
+    },
+    /// Weibull: below shape 1 short times crowd together, above it times are more alike.
+    Weibull {
+        /// The mean.
+        #[schemars(example = &"60h")]
+        mean: Duration,
+        /// The shape.
+        #[schemars(example = 0.7)]
+        shape: Positive,
+    },
+    /// Gamma: below shape 1 short times crowd together, above it times are more alike.
+    Gamma {
+        /// The mean.
+        #[schemars(example = &"60h")]
+        mean: Duration,
+        /// The shape.
+        #[schemars(example = 0.7)]
+        shape: Positive,
+    },
+    /// Lognormal: some times are many times as long as most.
+    Lognormal {
+        /// The mean, which is exp(sigma^2 / 2) times the median.
+        #[schemars(example = &"3h")]
+        mean: Duration,
+        /// The sigma, which is the standard deviation on the log scale.
+        #[schemars(example = 1.2)]
+        sigma: NonNegative,
+    },
+    /// Lomax, that is Pareto from 0 on: the share of times above t falls as a power of t.
+    Lomax {
+        /// The mean.
+        #[schemars(example = &"3h")]
+        mean: Duration,
+        /// The shape, which is the power and more than 1; of shape 2 and less the variance is infinite.
+        #[schemars(example = 2.5)]
+        shape: Positive,
+    },
 }
 
 /// What a fault does to a model.
@@ -215,10 +271,13 @@ pub enum Effect {
         #[serde(default = "unchanged")]
         success_factor: NonNegative,
     },
-    /// Prices change.
+    /// Prices change. Exactly one of the two keys is written.
     PriceChange {
         /// By how much the price is multiplied.
-        factor: NonNegative,
+        factor: Option<NonNegative>,
+        /// The snapshot of the registry's price table whose prices are asked while the fault lasts. Where recorded outcomes have costs, the bill then follows from their tokens.
+        #[schemars(example = &"2026-08-01")]
+        to_snapshot: Option<Name>,
     },
     /// The API key is refused.
     KeyRevoked {},
