@@ -39,5 +39,7 @@ pub mod scenario;
 pub mod experiment;
 // Charts and texts from results alone.
 pub mod report;
+// Questions to tables and results that need no simulation.
+pub mod offline;
 // The command line.
 pub mod cli;

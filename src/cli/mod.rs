@@ -3,6 +3,7 @@
 mod diff;
 mod list;
 mod new;
+mod off_policy;
 mod progress;
 mod run;
 
@@ -73,6 +74,8 @@ enum Verb {
     },
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
+    /// Estimate from the decisions of one policy what another would have earned
+    OffPolicy(off_policy::OffPolicy),
 }
 
 /// Runs the command line and returns its exit code.
@@ -98,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Diff(diff) => diff.run(),
+        Verb::OffPolicy(off_policy) => off_policy.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,13 +20,13 @@ mod learned;
 mod learning;
 mod learning_results;
 mod measured;
-mod number;
+pub(crate) mod number;
 mod performance;
 mod phases;
 mod policies;
 mod subject;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 use std::path::Path;
 

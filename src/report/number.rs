@@ -5,7 +5,7 @@ use crate::analysis::measure::Measure;
 use crate::math;
 
 /// A number with `digits` significant ones, without an exponent where that can be avoided.
-pub(super) fn rounded(value: f64, digits: usize) -> String {
+pub(crate) fn rounded(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -47,7 +47,7 @@ pub(super) fn with_sign(text: &str) -> String {
 }
 
 /// A share as a percentage with `decimals`.
-pub(super) fn percent(share: f64, decimals: usize) -> String {
+pub(crate) fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * share)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn usd(value: f64) -> String {
 }
 
 /// A count with its thousands apart.
-pub(super) fn count(n: f64) -> String {
+pub(crate) fn count(n: f64) -> String {
     let digits = format!("{n:.0}");
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |d| ("-", d));
     let mut text = String::from(sign);
@@ -71,7 +71,7 @@ pub(super) fn count(n: f64) -> String {
 }
 
 /// How many of what; `what` takes an s where there is not one.
-pub(super) fn counted(n: f64, what: &str) -> String {
+pub(crate) fn counted(n: f64, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1.0 { "" } else { "s" })
 }
 

@@ -2,7 +2,7 @@
 
 /// Header and rows of equal length; the first columns are left-aligned, the others are right-aligned.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TextTable {
+pub(crate) struct TextTable {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
     n_left: usize,
@@ -10,20 +10,20 @@ pub(super) struct TextTable {
 
 impl TextTable {
     /// The first column is text, the others are numbers.
-    pub(super) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
         let header = header.into_iter().map(Into::into).collect();
         Self { header, rows: Vec::new(), n_left: 1 }
     }
 
     /// The first `n_left` columns are text.
-    pub(super) fn with_texts<T: Into<String>>(
+    pub(crate) fn with_texts<T: Into<String>>(
         header: impl IntoIterator<Item = T>,
         n_left: usize,
     ) -> Self {
         Self { n_left, ..Self::new(header) }
     }
 
-    pub(super) fn push(&mut self, row: Vec<String>) {
+    pub(crate) fn push(&mut self, row: Vec<String>) {
         assert_eq!(row.len(), self.header.len(), "a row has as many cells as the header");
         self.rows.push(row);
     }
@@ -36,7 +36,7 @@ impl TextTable {
         self.header.len()
     }
 
-    pub(super) fn console(&self) -> String {
+    pub(crate) fn console(&self) -> String {
         let widths: Vec<usize> = (0..self.header.len())
             .map(|c| self.all().map(|row| row[c].chars().count()).max().unwrap_or(0))
             .collect();

@@ -60,6 +60,21 @@ pub struct Estimated {
     pub n_used: usize,
 }
 
+impl Estimated {
+    /// The same with a further, independent error.
+    #[must_use]
+    pub fn widened(self, standard_error: f64) -> Self {
+        let both =
+            (self.standard_error * self.standard_error + standard_error * standard_error).sqrt();
+        if self.standard_error <= 0.0 {
+            return Self { standard_error: both, ..self };
+        }
+        let half = 0.5 * (self.high - self.low) * both / self.standard_error;
+        let (low, high) = (self.value - half, self.value + half);
+        Self { standard_error: both, low, high, ..self }
+    }
+}
+
 /// The importance weights, target over logged probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
@@ -138,7 +153,14 @@ pub fn evaluate(log: &Log, target: &Target, fit: &Fit, key: u64) -> Result<Evalu
     let made = |estimator, value, influence: &[f64], n_used| {
         let (standard_error, df) = spread(log, influence);
         let half = if df > 0.0 { t_quantile(1.0 - TAIL, df) * standard_error } else { 0.0 };
-        Estimated { estimator, value, standard_error, low: value - half, high: value + half, n_used }
+        Estimated {
+            estimator,
+            value,
+            standard_error,
+            low: value - half,
+            high: value + half,
+            n_used,
+        }
     };
     let terms = influence(&|at, d| weights[at] * d.reward);
     let ips = mean(&terms);
@@ -175,7 +197,8 @@ fn direct(
     let n = log.decisions.len();
     let value = predicted.iter().map(|(value, _)| value).sum::<f64>() / n as f64;
     let counts = counts(log);
-    let of_context: Vec<u64> = counts.chunks(log.actions.len()).map(|own| own.iter().sum()).collect();
+    let of_context: Vec<u64> =
+        counts.chunks(log.actions.len()).map(|own| own.iter().sum()).collect();
     let influence: Vec<f64> = log
         .decisions
         .iter()

@@ -49,7 +49,8 @@ impl RewardModel {
 
     fn push(&mut self, decision: &Decision) {
         let cell = decision.context as usize * self.n_actions + decision.action as usize;
-        for sums in [&mut self.cells[cell], &mut self.actions[decision.action as usize], &mut self.all]
+        for sums in
+            [&mut self.cells[cell], &mut self.actions[decision.action as usize], &mut self.all]
         {
             sums.0 += decision.reward;
             sums.1 += 1.0;

@@ -39,7 +39,9 @@ pub enum Refusal {
         rows: Rows,
     },
     /// A target that is no probability.
-    #[error("{rows}: the target's probability of the action taken is {value}, not from 0 to 1; mend the target")]
+    #[error(
+        "{rows}: the target's probability of the action taken is {value}, not from 0 to 1; mend the target"
+    )]
     TargetOutOfRange {
         /// Where.
         rows: Rows,
@@ -214,13 +216,8 @@ pub fn within_support(log: &Log, target: &Target) -> Supported {
         decisions: log.decisions.iter().zip(keep).filter(|(_, k)| **k).map(|(d, _)| *d).collect(),
         ..log.clone()
     };
-    let mut supported = Supported {
-        log: taken(&keep),
-        target: target.clone(),
-        n_forced,
-        n_outside: 0,
-        moved: 0.0,
-    };
+    let mut supported =
+        Supported { log: taken(&keep), target: target.clone(), n_forced, n_outside: 0, moved: 0.0 };
     match target {
         Target::Rows(rows) => {
             let rows = rows.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(p, _)| *p);
