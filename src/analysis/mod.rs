@@ -18,6 +18,7 @@ pub mod interval;
 pub mod learning;
 pub mod measure;
 pub mod moments;
+pub mod off_policy;
 pub mod paired;
 pub mod quantile;
 pub mod ranks;

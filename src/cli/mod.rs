@@ -6,6 +6,7 @@ mod import;
 mod incidents;
 mod list;
 mod new;
+mod off_policy;
 mod progress;
 mod run;
 
@@ -82,6 +83,8 @@ enum Verb {
     Import(import::Import),
     /// Fit a registry and a world to a log of requests
     Calibrate(calibrate::Calibrate),
+    /// Estimate from the decisions of one policy what another would have earned
+    OffPolicy(off_policy::OffPolicy),
 }
 
 /// Runs the command line and returns its exit code.
@@ -110,6 +113,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Diff(diff) => diff.run(),
         Verb::Import(import) => import.run(),
         Verb::Calibrate(calibrate) => calibrate.run(),
+        Verb::OffPolicy(off_policy) => off_policy.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,10 @@
 //! Tables from outside, read row by row: what is wrong with one is said with its row and column.
 
+pub mod incidents;
 pub mod logs;
 pub mod outcomes;
-pub mod requests;
-pub mod incidents;
 pub mod prices;
+pub mod requests;
 pub mod table;
 pub mod trace;
 

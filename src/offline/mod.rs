@@ -1,4 +1,5 @@
 //! Work on tables without a simulation.
 
-pub mod import;
 pub mod calibrate;
+pub mod import;
+pub mod off_policy;

@@ -28,8 +28,8 @@ mod policies;
 mod recorded;
 mod subject;
 mod summary;
-mod traffic;
 pub(crate) mod table;
+mod traffic;
 
 use std::path::Path;
 
