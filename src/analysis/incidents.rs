@@ -206,7 +206,10 @@ mod tests {
             let errors = best.standard_errors.iter().zip(best.law.parameters());
             for ((error, found), truth) in errors.zip(truth.parameters()) {
                 // 3.5 standard errors, four parameters: alpha = 0.002.
-                assert!((found - truth).abs() < 3.5 * error, "{found} {truth} +- {error}, seed 20260523");
+                assert!(
+                    (found - truth).abs() < 3.5 * error,
+                    "{found} {truth} +- {error}, seed 20260523"
+                );
             }
         }
         // A lognormal law of this size of sample is told from a power law.

@@ -24,8 +24,8 @@ use jiff::tz::TimeZone;
 
 use self::expect::World;
 use self::fitted::Fits;
-pub use self::recorded::{LeftOut, Recorded};
 use self::prices::Priced;
+pub use self::recorded::{LeftOut, Recorded};
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::load::{Loaded, load};

@@ -69,12 +69,16 @@ impl Resolver<'_> {
         if let Some(prices) = written.as_ref().and_then(|registry| registry.prices.as_ref()) {
             let fixed = own_prices(over.as_ref());
             let Some(layer) = self.price_layer(prices, &all, &fixed) else {
-                return (None, Models { names: Vec::new(), broken: Vec::new(), are_all: false });
+                return (
+                    None,
+                    Models { names: Vec::new(), broken: Vec::new(), are_all: false, fits: None },
+                );
             };
             let under = under.map_or_else(|| layer.clone(), |under| merge(&under, &layer));
             merged = over.map_or_else(|| under.clone(), |over| merge(&under, &over));
             let (file, snapshot) = (&prices.file.value, &prices.snapshot.value);
-            source = format!("{}. Prices: {file}, snapshot {snapshot}.", source.trim_end_matches('.'));
+            source =
+                format!("{}. Prices: {file}, snapshot {snapshot}.", source.trim_end_matches('.'));
         }
         let decoded = decode::<Named<WrittenModel>>(&merged, "registry.models", self.problems());
         let models = decoded.value.unwrap_or_default();
