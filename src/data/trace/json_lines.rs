@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::{Rows, after_seconds};
 use crate::data::DataError;
 use crate::data::table::open_text;
+use crate::world::workload::TraceRow;
 
 /// The keys of a Mooncake trace (Qin et al., "Mooncake", FAST 2025): milliseconds since the trace began, tokens of prompt
 /// and answer. Others, such as `hash_ids`, are passed over.
-pub(super) const MOONCAKE: [&str; 3] = ["timestamp", "input_length", "output_length"];
+const MOONCAKE: [&str; 3] = ["timestamp", "input_length", "output_length"];
 
 /// Whether a path is named like a file of JSON lines.
 pub(super) fn is_named_so(path: &Path) -> bool {
@@ -29,7 +30,8 @@ struct Line {
 }
 
 /// Reads all lines; empty ones count, but say nothing.
-pub(super) fn read(path: &Path, rows: &mut Rows) -> Result<(), DataError> {
+pub(super) fn read(path: &Path) -> Result<Vec<TraceRow>, DataError> {
+    let mut rows = Rows::of(MOONCAKE[0]);
     let mut text = BufReader::new(open_text(path)?);
     let mut line = Vec::new();
     for number in 1.. {
@@ -70,5 +72,5 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> Result<(), DataError> {
         let arrived = after_seconds(figure(0, timestamp)? / 1e3).map_err(|why| wrong(0, why))?;
         rows.push(path, number, arrived, (count(1, input_length)?, count(2, output_length)?))?;
     }
-    Ok(())
+    Ok(rows.rows)
 }

@@ -8,7 +8,7 @@ mod json_lines;
 use std::path::Path;
 
 use super::DataError;
-use super::table::{Batch, Kind, Table, Wanted, column_names};
+use super::table::{Kind, Table, Wanted, column_names};
 use crate::calendar::logged_nanos;
 use crate::units::{SimDuration, SimTime};
 use crate::world::workload::TraceRow;
@@ -29,55 +29,46 @@ const LONGEST_S: f64 = 4e9;
 /// # Errors
 /// If the file cannot be read, has no format that is known, no row, a value that is impossible, or arrivals out of order.
 pub fn read(path: &Path) -> Result<Vec<TraceRow>, DataError> {
-    let mut rows = Rows { rows: Vec::new(), column: PLAIN[0] };
-    if json_lines::is_named_so(path) {
-        rows.column = json_lines::MOONCAKE[0];
-        json_lines::read(path, &mut rows)?;
-    } else {
-        let names = column_names(path)?;
-        let is_azure = names.iter().any(|name| name == AZURE[0]);
-        rows.column = if is_azure { AZURE[0] } else { PLAIN[0] };
-        let [arrived, input, output] = if is_azure { AZURE } else { PLAIN };
-        let of_time = if is_azure { Kind::Text } else { Kind::NonNegative };
-        let wanted = vec![
-            Wanted::new(arrived, of_time),
-            Wanted::new(input, Kind::Count),
-            Wanted::new(output, Kind::Count),
-        ];
-        let mut table = Table::open(path, wanted)?;
-        let mut began = None;
-        while let Some(batch) = table.next().transpose()? {
-            for row in 0..batch.rows {
-                let number = batch.first + row as u64;
-                let arrived = match is_azure {
-                    true => since_first(&batch, row, &mut began),
-                    false => after_seconds(batch.columns[0].number(row).unwrap_or_default()),
-                };
-                let arrived = arrived
-                    .map_err(|reason| table.error(number, arrived_column(is_azure), reason))?;
-                let tokens =
-                    |column: usize| batch.columns[column].number(row).unwrap_or_default() as u32;
-                rows.push(path, number, arrived, (tokens(1), tokens(2)))?;
-            }
-        }
+    let rows = match json_lines::is_named_so(path) {
+        true => json_lines::read(path)?,
+        false => read_table(path)?,
+    };
+    if rows.is_empty() {
+        let cure = "name a trace with at least one request";
+        return Err(DataError::of_file(path, "has no rows", cure));
     }
-    if rows.rows.is_empty() {
-        return Err(DataError::of_file(
-            path,
-            "has no rows",
-            "name a trace with at least one request",
-        ));
+    Ok(rows)
+}
+
+fn read_table(path: &Path) -> Result<Vec<TraceRow>, DataError> {
+    let is_azure = column_names(path)?.iter().any(|name| name == AZURE[0]);
+    let [at, input, output] = if is_azure { AZURE } else { PLAIN };
+    let wanted = vec![
+        Wanted::new(at, if is_azure { Kind::Text } else { Kind::NonNegative }),
+        Wanted::new(input, Kind::Count),
+        Wanted::new(output, Kind::Count),
+    ];
+    let mut table = Table::open(path, wanted)?;
+    let mut rows = Rows::of(at);
+    let mut began = None;
+    while let Some(batch) = table.next().transpose()? {
+        for row in 0..batch.rows {
+            let number = batch.first + row as u64;
+            let arrived = match is_azure {
+                true => since_first(batch.columns[0].text(row), &mut began),
+                false => after_seconds(batch.columns[0].number(row).unwrap_or_default()),
+            };
+            let arrived = arrived.map_err(|reason| table.error(number, at, reason))?;
+            // Counts fit and are there, or the table would have refused them.
+            let tokens = |at: usize| batch.columns[at].number(row).unwrap_or_default() as u32;
+            rows.push(path, number, arrived, (tokens(1), tokens(2)))?;
+        }
     }
     Ok(rows.rows)
 }
 
-fn arrived_column(is_azure: bool) -> &'static str {
-    if is_azure { AZURE[0] } else { PLAIN[0] }
-}
-
 /// The time of a row with a date, from that of the first.
-fn since_first(batch: &Batch, row: usize, began: &mut Option<i64>) -> Result<SimTime, String> {
-    let text = batch.columns[0].text(row);
+fn since_first(text: &str, began: &mut Option<i64>) -> Result<SimTime, String> {
     let nanos = logged_nanos(text).ok_or_else(|| format!("is \"{text}\", not a date and time"))?;
     let began = *began.get_or_insert(nanos);
     // Before the first is out of order, and is refused as that.
@@ -102,6 +93,10 @@ struct Rows {
 }
 
 impl Rows {
+    fn of(column: &'static str) -> Self {
+        Self { rows: Vec::new(), column }
+    }
+
     /// Adds a row that does not lie before the last.
     fn push(
         &mut self,

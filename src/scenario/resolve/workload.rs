@@ -25,7 +25,9 @@ use crate::world::workload::{
 const TRACED_LENGTHS: usize = 4096;
 /// Rows of a trace that are put in order of length for that; of a longer one every so many.
 const ORDERED_LENGTHS: usize = 1 << 20;
-/// The largest coefficient of variation: beyond it next to all arrivals come at the same instants.
+/// The smallest and largest coefficient of variation: below, arrivals come at a fixed interval; beyond, next to all of them
+/// come at the same instants.
+const SMALLEST_CV: f64 = 0.001;
 const LARGEST_CV: f64 = 100.0;
 
 /// Where the workload of a block is written.
@@ -107,11 +109,13 @@ impl Resolver<'_> {
             }
         };
         let at = format!("{above}.{kind}");
-        if law.cv() > LARGEST_CV || law.cv().is_nan() {
+        let cv = law.cv();
+        if !(SMALLEST_CV..=LARGEST_CV).contains(&cv) {
             let key = if matches!(law, GapLaw::Gamma { .. }) { "cv" } else { "shape" };
-            let message =
-                format!("the times between arrivals vary by more than {LARGEST_CV} means");
-            let cure = "write a `cv` of at most 100, or a `shape` of at least 0.15";
+            let message = format!(
+                "the times between arrivals cannot have a coefficient of variation of {cv:.3e}"
+            );
+            let cure = "write a `cv` from 0.001 to 100, or a `shape` from 0.15 to 1000";
             self.problems().add(place.span(&format!("{at}.{key}")), message, cure);
         }
         let profile = match profile {

@@ -97,7 +97,7 @@ impl Sessions {
         let number = self.begun;
         self.begun += 1;
         let turns = match self.turns {
-            Turns::Constant(n) => n,
+            Turns::Constant(n) => n.min(MOST_TURNS),
             Turns::Geometric { mean } => {
                 let u = self.streams.nth(Purpose::Session, number).uniform();
                 geometric(u, mean)
