@@ -41,5 +41,7 @@ pub mod scenario;
 pub mod experiment;
 // Charts and texts from results alone.
 pub mod report;
+// Recorded tables measured without a simulation.
+pub mod offline;
 // The command line.
 pub mod cli;

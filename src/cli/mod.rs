@@ -1,6 +1,7 @@
 //! The command line: its verbs, and what they print where. Results go to stdout, everything else to stderr.
 
 mod diff;
+mod frontier;
 mod list;
 mod new;
 mod progress;
@@ -73,6 +74,8 @@ enum Verb {
     },
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
+    /// Measure routers on a table of recorded outcomes: cost, quality, frontier
+    Frontier(frontier::Frontier),
 }
 
 /// Runs the command line and returns its exit code.
@@ -98,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::List { what, name } => list::print_list(what, name.as_deref()),
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Diff(diff) => diff.run(),
+        Verb::Frontier(frontier) => frontier.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

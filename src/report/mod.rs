@@ -26,7 +26,7 @@ mod phases;
 mod policies;
 mod subject;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 use std::path::Path;
 

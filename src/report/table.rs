@@ -2,7 +2,7 @@
 
 /// Header and rows of equal length; the first columns are left-aligned, the others are right-aligned.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TextTable {
+pub(crate) struct TextTable {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
     n_left: usize,
@@ -10,33 +10,33 @@ pub(super) struct TextTable {
 
 impl TextTable {
     /// The first column is text, the others are numbers.
-    pub(super) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
         let header = header.into_iter().map(Into::into).collect();
         Self { header, rows: Vec::new(), n_left: 1 }
     }
 
     /// The first `n_left` columns are text.
-    pub(super) fn with_texts<T: Into<String>>(
+    pub(crate) fn with_texts<T: Into<String>>(
         header: impl IntoIterator<Item = T>,
         n_left: usize,
     ) -> Self {
         Self { n_left, ..Self::new(header) }
     }
 
-    pub(super) fn push(&mut self, row: Vec<String>) {
+    pub(crate) fn push(&mut self, row: Vec<String>) {
         assert_eq!(row.len(), self.header.len(), "a row has as many cells as the header");
         self.rows.push(row);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    pub(super) fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.header.len()
     }
 
-    pub(super) fn console(&self) -> String {
+    pub(crate) fn console(&self) -> String {
         let widths: Vec<usize> = (0..self.header.len())
             .map(|c| self.all().map(|row| row[c].chars().count()).max().unwrap_or(0))
             .collect();
@@ -60,7 +60,7 @@ impl TextTable {
         text
     }
 
-    pub(super) fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
             format!("| {} |\n", cells.join(" | "))

@@ -1,0 +1,3 @@
+//! Recorded tables measured without a simulation.
+
+pub mod frontier;
