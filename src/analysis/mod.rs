@@ -7,6 +7,7 @@ pub mod criteria;
 pub mod day;
 pub mod design;
 pub mod diff;
+pub mod difficulty;
 pub mod distribution;
 pub mod expect;
 pub mod frontier;

@@ -4,6 +4,7 @@ mod calibrate;
 mod diff;
 mod import;
 mod incidents;
+mod frontier;
 mod list;
 mod new;
 mod off_policy;
@@ -85,6 +86,8 @@ enum Verb {
     Calibrate(calibrate::Calibrate),
     /// Estimate from the decisions of one policy what another would have earned
     OffPolicy(off_policy::OffPolicy),
+    /// Measure routers on a table of recorded outcomes: cost, quality, frontier
+    Frontier(frontier::Frontier),
 }
 
 /// Runs the command line and returns its exit code.
@@ -114,6 +117,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Import(import) => import.run(),
         Verb::Calibrate(calibrate) => calibrate.run(),
         Verb::OffPolicy(off_policy) => off_policy.run(),
+        Verb::Frontier(frontier) => frontier.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,8 +21,10 @@ pub struct Source {
     pub models: Vec<String>,
     /// Only rows with these values of columns.
     pub only: Vec<(String, String)>,
-    /// Only models whose cost is recorded with every answer.
+    /// Only models whose cost is recorded with some answer; prompts where it is not are then incomplete.
     pub priced: bool,
+    /// Only models whose cost is recorded with every answer.
+    pub fully_priced: bool,
 }
 
 /// A table as it was read, with what was left out of it.
@@ -103,7 +105,11 @@ pub fn read(source: &Source) -> Result<Loaded, DataError> {
     if reading.rows == 0 {
         return Err(DataError::of_file(path, "has no row that is wanted", "give it rows"));
     }
-    let unpriced = if source.priced { reading.drop_unpriced() } else { Vec::new() };
+    let unpriced = if source.priced || source.fully_priced {
+        reading.drop_unpriced(source.fully_priced)
+    } else {
+        Vec::new()
+    };
     if reading.models.is_empty() {
         let reason = "has no model whose cost is recorded";
         return Err(DataError::of_file(path, reason, "give it the column cost_usd"));
@@ -209,9 +215,13 @@ impl Reading {
         Ok(())
     }
 
-    /// Takes out models of which no cost is recorded; returns their names.
-    fn drop_unpriced(&mut self) -> Vec<String> {
-        let priced = |answers: &Vec<Answer>| answers.iter().any(|answer| !answer.cost_usd.is_nan());
+    /// Takes out models of which no cost is recorded, or with `fully` one is missing; returns their names.
+    fn drop_unpriced(&mut self, fully: bool) -> Vec<String> {
+        let has_cost = |answer: &Answer| !answer.cost_usd.is_nan();
+        let priced = |answers: &Vec<Answer>| {
+            let mut recorded = answers.iter().filter(|answer| answer.is_recorded());
+            if fully { recorded.all(has_cost) } else { recorded.any(has_cost) }
+        };
         let keep: Vec<bool> = self.answers.iter().map(priced).collect();
         let mut at = keep.iter();
         self.answers.retain(|_| *at.next().expect("as many"));
@@ -312,6 +322,8 @@ mod tests {
         let priced = read_text(&text, |source| source.priced = true).expect("good");
         assert_eq!((priced.outcomes.models.len(), priced.unpriced[0].as_str()), (1, "b"));
         assert_eq!(priced.outcomes.prompts, ["p", "r"]);
+        let fully = read_text(&text, |source| source.fully_priced = true).expect_err("a lacks one");
+        assert!(fully.to_string().contains("has no model whose cost is recorded"), "{fully}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Predictions of every model's quality for every prompt, fitted to training prompts only.
 
 mod cost;
+mod judge;
 mod linear;
 mod logistic;
 mod neighbours;
@@ -14,6 +15,7 @@ use crate::domain::{PromptFeatures, PromptScores};
 use crate::world::outcomes::{Answer, Outcomes};
 
 pub use cost::{expected_costs, expected_costs_by_domain};
+pub use judge::{answer_scores, win_probabilities};
 pub use linear::ridge_coefficients;
 
 /// How good every model's answer to a prompt will be, as predicted from the recorded answers to other prompts.

@@ -7,6 +7,7 @@
 //! | shares as one stacked bar per variant | [`BarChart`] |
 //! | shares over time as stacked areas, one panel per level | [`AreaChart`] |
 //! | two measures against each other, one dot per variant | [`ScatterChart`] |
+//! | cost-quality curves of routers, with named dots of single models | [`FrontierChart`] |
 //! | mean ranks over scenarios with groups not told apart | [`RankChart`] |
 //!
 //! A chart is plain data with public fields; its `render` returns both pictures in memory.
@@ -15,6 +16,7 @@
 mod area;
 mod axis;
 mod fault;
+mod frontier;
 mod geometry;
 mod legend;
 mod line;
@@ -40,6 +42,7 @@ use std::path::Path;
 
 pub use area::{AreaChart, AreaPanel, Slice};
 pub use axis::Axis;
+pub use frontier::{FrontierChart, NamedDot};
 pub use line::LineChart;
 pub use panel::{Panel, SmallMultiples};
 pub use ranks::RankChart;

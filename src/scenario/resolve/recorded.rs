@@ -103,7 +103,14 @@ impl Resolver<'_> {
         };
         let only = written.only.entries.iter().map(|(k, v)| (k.value.clone(), v.clone())).collect();
         let priced = registry.is_none();
-        let source = Source { file: file.clone(), features, models: names, only, priced };
+        let source = Source {
+            file: file.clone(),
+            features,
+            models: names,
+            only,
+            priced,
+            ..Source::default()
+        };
         let Loaded { outcomes, rows, incomplete, featureless, unpriced } =
             match outcomes::read(&source) {
                 Ok(loaded) => loaded,
