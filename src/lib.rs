@@ -42,7 +42,6 @@ pub mod experiment;
 // Charts and texts from results alone.
 pub mod report;
 // Work on tables without a simulation.
-// Recorded tables measured without a simulation.
 pub mod offline;
 // The command line.
 pub mod cli;
