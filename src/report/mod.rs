@@ -90,7 +90,15 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let (learned, beliefs) = (Learned::read(folder)?, Beliefs::read(folder)?);
     let phases = Phases::read(folder, &evidence.days)?;
     let policies = Policies::read(folder)?;
-    let charts = curves::draw(folder, &evidence, &subjects, &beliefs)?;
+    let recorded = RecordedReport::read(folder, &manifest)?;
+    let mut charts = curves::draw(folder, &evidence, &subjects, &beliefs)?;
+    for (name, chart) in recorded.iter().flat_map(RecordedReport::charts) {
+        let rendered = chart.render().map_err(|cause| ReportError::Chart {
+            chart: name.clone(),
+            cause: cause.to_string(),
+        })?;
+        charts.push((name, rendered));
+    }
     let path = folder.join(CHARTS);
     std::fs::create_dir_all(&path).map_err(|e| ResultsError::write(&path, &e))?;
     for (name, rendered) in &charts {
@@ -100,7 +108,6 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let comparison = Comparison::read(folder, &evidence)?;
     let comparison = comparison.as_ref();
     let mut reports: Vec<Report> = comparison.map(Comparison::report).into_iter().collect();
-    let recorded = RecordedReport::read(folder, &manifest)?;
     reports.extend(recorded.as_ref().map(RecordedReport::report));
     let is_bandit = comparison::is_bandit(&manifest);
     let mut criteria = String::new();

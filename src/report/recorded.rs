@@ -11,6 +11,7 @@ use crate::analysis::frontier::{
     Columns, Measured, Point, average_quality, cost_at, hull, measured, pareto_distance,
 };
 use crate::analysis::moments::Moments;
+use crate::report::charts::{self, Axis, FrontierChart, Line, NamedDot};
 use crate::report::document::{Document, Report};
 use crate::report::number::{count, counted, percent, rounded, usd, with_sign};
 use crate::report::table::TextTable;
@@ -127,7 +128,7 @@ impl<'a> RecordedReport<'a> {
             document.paragraph(&format!(
                 "A family's curve is the non-decreasing convex hull of its settings: what random mixtures of them reach. \
                  AIQ is its mean height between {} and {} per prompt, 0 where no setting is cheap enough (RouterBench, Hu \
-                 et al. 2024). What is saved is the cost at the quality of `{}`, the best single model. The distance is \
+                 et al. 2024); one setting alone has none. What is saved is the cost at the quality of `{}`, the best single model. The distance is \
                  that to the best settings of all deployable variants, in shares of both ranges (LLMRouterBench).",
                 usd(from),
                 usd(to),
@@ -251,15 +252,76 @@ impl<'a> RecordedReport<'a> {
                     with_interval(&saved, |v| with_sign(&format!("{:.1}", 100.0 * v)))
                 }
             };
+            // One setting has no curve.
+            let average = match family.members.len() {
+                1 => "-".to_owned(),
+                _ => with_interval(&family.average, |v| format!("{v:.4}")),
+            };
             table.push(vec![
                 family.name.clone(),
                 family.members.len().to_string(),
-                with_interval(&family.average, |v| format!("{v:.4}")),
+                average,
                 saved,
                 with_interval(&family.distance, |v| format!("{v:.4}")),
             ]);
         }
         table
+    }
+}
+
+impl RecordedReport<'_> {
+    /// Charts by name: curves of families with several settings, and dots of the other variants, block by block.
+    pub(super) fn charts(&self) -> Vec<(String, FrontierChart)> {
+        let several = self.blocks.len() > 1;
+        let blocks = self.blocks.iter().filter(|own| own.costs.1 > own.costs.0);
+        blocks
+            .map(|own| {
+                let name = match several {
+                    true => format!("{}-frontier", own.block.name),
+                    false => "frontier".to_owned(),
+                };
+                (name, self.chart(own))
+            })
+            .collect()
+    }
+
+    fn chart(&self, own: &OfBlock<'_>) -> FrontierChart {
+        let of = |variant: usize| own.standings.iter().find(|s| s.variant == variant);
+        let curves = own.families.iter().filter(|family| family.members.len() > 1);
+        let lines = curves.clone().enumerate().map(|(colour, family)| {
+            let settings = family
+                .members
+                .iter()
+                .filter_map(|v| of(*v))
+                .map(|s| Point { cost_usd: s.cost.value, quality: s.quality.value });
+            let points = FrontierChart::curve(&hull(&settings.collect::<Vec<_>>()));
+            Line { name: family.name.clone(), colour, points }
+        });
+        let in_curve: Vec<usize> = curves.flat_map(|family| family.members.clone()).collect();
+        let dots = own.standings.iter().filter(|s| !in_curve.contains(&s.variant));
+        let dots = dots.filter(|s| s.cost.value > 0.0).map(|s| NamedDot {
+            name: self.name(s.variant).to_owned(),
+            point: charts::Point {
+                x: s.cost.value,
+                y: s.quality.value,
+                low: s.quality.low,
+                high: s.quality.high,
+            },
+            is_reference: self.is_told(s.variant),
+        });
+        FrontierChart {
+            title: "Cost and quality of routers".to_owned(),
+            subtitle: format!(
+                "{}: {} prompts in {}; lines: convex hulls of settings; bars: 95 % intervals over prompts",
+                self.manifest.scenario,
+                count(own.n_prompts as f64),
+                counted(self.manifest.seeds.len() as f64, "ordering"),
+            ),
+            x_axis: Axis::new("Mean cost of a prompt", "USD").logarithmic(),
+            y_axis: Axis::new("Mean quality", ""),
+            lines: lines.collect(),
+            dots: dots.collect(),
+        }
     }
 }
 

@@ -111,16 +111,16 @@ pub struct Cascade {
     /// The models, the first to be asked first.
     pub models: Vec<ModelId>,
     /// How far the answer of a model to a prompt is to be trusted.
-    pub trust: PromptScores,
-    /// From which trust on the answer of each of the models is taken, in their order.
-    pub thresholds: Vec<f64>,
+    pub trust: Arc<PromptScores>,
+    /// From which trust on an answer is taken.
+    pub trusted_from: f64,
 }
 
 impl Cascade {
     /// Whom to ask next; `None` where the answer is trusted, or nobody eligible comes behind.
     fn next(&self, prompt: u32, model: ModelId, eligible: ModelSet) -> Option<ModelId> {
         let at = self.models.iter().position(|own| *own == model)?;
-        if f64::from(self.trust.of(prompt)[model.index()]) >= self.thresholds[at] {
+        if f64::from(self.trust.of(prompt)[model.index()]) >= self.trusted_from {
             return None;
         }
         self.models[at + 1..].iter().copied().find(|m| eligible.contains(*m))

@@ -8,6 +8,7 @@ use super::series::{self, Line, Point};
 use super::theme::{self, LineStyle};
 use super::typeface;
 use super::{Axis, ChartError, Rendered};
+use crate::analysis::frontier::Point as Corner;
 use crate::math;
 
 /// The height of the plot in pixels, unless the legend is higher.
@@ -47,7 +48,32 @@ pub struct FrontierChart {
     pub dots: Vec<NamedDot>,
 }
 
+/// Points of a curve between its ends: what is straight in dollars is bent where factors are equally far apart.
+const FINE: u32 = 160;
+
 impl FrontierChart {
+    /// The points of a hull's curve on an axis of factors: its corners, and points between them.
+    #[must_use]
+    pub fn curve(hull: &[Corner]) -> Vec<Point> {
+        let hull: Vec<Corner> = hull.iter().copied().filter(|c| c.cost_usd > 0.0).collect();
+        let (Some(first), Some(last)) = (hull.first(), hull.last()) else { return Vec::new() };
+        let factor = last.cost_usd / first.cost_usd;
+        let mut points: Vec<Point> =
+            hull.iter().map(|corner| Point::exact(corner.cost_usd, corner.quality)).collect();
+        for n in 1..FINE {
+            let cost = first.cost_usd * math::powf(factor, f64::from(n) / f64::from(FINE));
+            if let Some(pair) = hull.windows(2).find(|pair| cost < pair[1].cost_usd)
+                && cost > pair[0].cost_usd
+            {
+                let part = (cost - pair[0].cost_usd) / (pair[1].cost_usd - pair[0].cost_usd);
+                let quality = pair[0].quality + part * (pair[1].quality - pair[0].quality);
+                points.push(Point::exact(cost, quality));
+            }
+        }
+        points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        points
+    }
+
     /// Draws the chart; without any dot or point it says "No data".
     ///
     /// # Errors

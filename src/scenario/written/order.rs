@@ -185,16 +185,9 @@ pub struct ThresholdOrder {
     /// The cheap model.
     #[schemars(example = &"gemini-1.5-flash-002")]
     pub weak: Name,
-    /// The share of the prompts for the dear model: the threshold is the one that gives it this share of the prompts set
-    /// apart.
+    /// The share of the prompts for the dear model: it is called where it is probable enough to do better than the cheap
+    /// one, by a logistic regression, and the threshold is the one that gives it this share of the prompts set apart.
     pub strong_share: Fraction,
-    /// How the quality of both is predicted, by default by logistic regressions.
-    #[serde(default = "by_logistic")]
-    pub by: Predictor,
-}
-
-fn by_logistic() -> Predictor {
-    Predictor::Logistic(Default::default())
 }
 
 /// Models one after the other.
