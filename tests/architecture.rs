@@ -392,9 +392,12 @@ fn the_architecture_text_lists_the_layers_in_their_order() {
 #[test]
 fn data_of_other_origin_is_named_in_the_notice() {
     let notice = fs::read_to_string(root().join("NOTICE")).expect("NOTICE");
-    let traces = below(&root().join("scenarios/traces"));
-    let parquet: Vec<&PathBuf> =
-        traces.iter().filter(|path| path.extension().is_some_and(|e| e == "parquet")).collect();
+    let folders = ["scenarios/traces", "scenarios/outcomes"].map(|folder| below(&root().join(folder)));
+    let parquet: Vec<&PathBuf> = folders
+        .iter()
+        .flatten()
+        .filter(|path| path.extension().is_some_and(|e| e == "parquet"))
+        .collect();
     assert!(!parquet.is_empty());
     for path in parquet {
         let name = path.strip_prefix(root()).expect("it is below").to_string_lossy();
