@@ -19,6 +19,9 @@ use crate::world::{Tokens, WorldSpec};
 /// Points of the fixed set.
 pub const POINTS: usize = 128;
 
+/// Of the points, one in so many is taken for a recorded answer, where each prompt has expectations of its own.
+const RECORDED_STEP: usize = 8;
+
 /// Multipliers of the additive recurrence: powers of 1 / 1.220744..., the root of x^4 = x + 1.
 const STEPS: [f64; 3] = [0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_3];
 
@@ -211,9 +214,9 @@ impl Expectations {
         let has_time = !answer.latency_s.is_nan();
         // With everything recorded all points are the same.
         let is_one = has_time && answer.output_tokens != Answer::NO_TOKENS;
-        let points = if is_one { &row.points[..1] } else { &row.points[..] };
+        let step = if is_one { POINTS } else { RECORDED_STEP };
         let mut sum = 0.0;
-        for (point, pace) in points.iter().zip(&self.paces[model.index()]) {
+        for (point, pace) in row.points.iter().zip(&self.paces[model.index()]).step_by(step) {
             let (input, output) = (
                 tokens(answer.input_tokens, point.input),
                 tokens(answer.output_tokens, point.output),
@@ -237,7 +240,7 @@ impl Expectations {
                 + (1.0 - kept) * worth(Outcome::Failure, shifted(0.0));
         }
         let value = live.error[l] * unanswered(error_ms)
-            + (1.0 - live.error[l]) * sum / points.len() as f64;
+            + (1.0 - live.error[l]) * sum / POINTS.div_ceil(step) as f64;
         let refused = live.conditions.refused_share;
         refused * self.refusal + (1.0 - refused) * value
     }
