@@ -5,6 +5,8 @@
 //! correlation of any two models (the tetrachoric correlation of Pearson 1900; Bock and Lieberman, "Fitting a response
 //! model for n dichotomously scored items", 1970).
 
+use std::collections::BTreeMap;
+
 use crate::math;
 
 /// Half of the range over which difficulties are summed, and the step.
@@ -46,8 +48,12 @@ pub fn fit(right: &[Vec<bool>]) -> Option<Difficulty> {
     if informative.len() < 2 {
         return None;
     }
-    let sample = Sample { right: informative, n };
-    let correlation = largest(|rho| sample.likelihoods(rho, &shares).iter().sum());
+    let mut counts: BTreeMap<Vec<bool>, f64> = BTreeMap::new();
+    for prompt in 0..n {
+        *counts.entry(informative.iter().map(|own| own[prompt]).collect()).or_default() += 1.0;
+    }
+    let sample = Sample { patterns: counts.into_iter().collect(), n: n as f64 };
+    let correlation = largest(|rho| sample.mean(&sample.likelihoods(rho, &shares)));
     let error = sample.standard_error(correlation, &shares);
     let any = (0..n).filter(|prompt| right.iter().any(|own| own[*prompt])).count();
     let certain = all.iter().any(|p| *p >= 1.0);
@@ -86,14 +92,20 @@ fn right_at(z: f64, rho: f64, share: f64) -> f64 {
     math::normal_cdf((limit - rho.sqrt() * z) / (1.0 - rho).sqrt())
 }
 
-/// Models that are sometimes right.
-struct Sample<'a> {
-    right: Vec<&'a Vec<bool>>,
-    n: usize,
+/// What models that are sometimes right got right.
+struct Sample {
+    /// Which of them are right, with the number of prompts of which that is so: prompts that are alike count together.
+    patterns: Vec<(Vec<bool>, f64)>,
+    n: f64,
 }
 
-impl Sample<'_> {
-    /// The log-likelihood of each prompt.
+impl Sample {
+    /// The mean over prompts of what each pattern has.
+    fn mean(&self, values: &[f64]) -> f64 {
+        self.patterns.iter().zip(values).map(|((_, count), v)| count * v).sum::<f64>() / self.n
+    }
+
+    /// The log-likelihood of a prompt of each pattern.
     fn likelihoods(&self, rho: f64, shares: &[f64]) -> Vec<f64> {
         const LEAST: f64 = 1e-300;
         let mut base = [0.0; NODES];
@@ -107,10 +119,10 @@ impl Sample<'_> {
                 base[k] += wrong;
             }
         }
-        let of_prompt = |prompt: usize| {
+        let of_pattern = |(right, _): &(Vec<bool>, f64)| {
             let mut sums = base;
-            for (own, gain) in self.right.iter().zip(&gains) {
-                if own[prompt] {
+            for (right, gain) in right.iter().zip(&gains) {
+                if *right {
                     sums.iter_mut().zip(gain).for_each(|(sum, gain)| *sum += gain);
                 }
             }
@@ -119,10 +131,10 @@ impl Sample<'_> {
             let parts = sums.iter().map(|sum| sum - most).filter(|off| *off > -40.0);
             most + math::ln(parts.map(math::exp).sum::<f64>())
         };
-        (0..self.n).map(of_prompt).collect()
+        self.patterns.iter().map(of_pattern).collect()
     }
 
-    /// The derivative of each prompt's log-likelihood in rho.
+    /// The derivative of each pattern's log-likelihood in rho.
     fn scores(&self, rho: f64, shares: &[f64]) -> Vec<f64> {
         let h = 1e-3 * (1.0 - rho).min(rho).max(1e-3);
         let [below, above] = [rho - h, rho + h].map(|rho| self.likelihoods(rho.max(0.0), shares));
@@ -130,28 +142,26 @@ impl Sample<'_> {
     }
 
     fn standard_error(&self, rho: f64, shares: &[f64]) -> f64 {
-        let n = self.n as f64;
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
         let mut influence = self.scores(rho, shares);
         let h = 0.01 * (1.0 - rho).min(rho).max(1e-2);
         let [below, above] = [(rho - h).max(0.0), rho + h];
-        let bend = (mean(&self.scores(above, shares)) - mean(&self.scores(below, shares)))
-            / (above - below);
-        for (model, own) in self.right.iter().enumerate() {
-            let h = 0.01 * shares[model].min(1.0 - shares[model]);
+        let [at_below, at_above] = [below, above].map(|rho| self.mean(&self.scores(rho, shares)));
+        let bend = (at_above - at_below) / (above - below);
+        for (model, share) in shares.iter().enumerate() {
+            let h = 0.01 * share.min(1.0 - share);
             let [below, above] = [-h, h].map(|h| {
                 let mut shares = shares.to_vec();
                 shares[model] += h;
-                mean(&self.scores(rho, &shares))
+                self.mean(&self.scores(rho, &shares))
             });
             let slope = (above - below) / (2.0 * h);
-            for (influence, right) in influence.iter_mut().zip(own.iter()) {
-                *influence += slope * (f64::from(u8::from(*right)) - shares[model]);
+            for (influence, (right, _)) in influence.iter_mut().zip(&self.patterns) {
+                *influence += slope * (f64::from(u8::from(right[model])) - share);
             }
         }
-        let centre = mean(&influence);
-        let squares: f64 = influence.iter().map(|v| (v - centre) * (v - centre)).sum();
-        (squares / n).sqrt() / (bend.abs() * n.sqrt())
+        let centre = self.mean(&influence);
+        let squares: Vec<f64> = influence.iter().map(|v| (v - centre) * (v - centre)).collect();
+        (self.mean(&squares) / self.n).sqrt() / bend.abs()
     }
 }
 

@@ -174,7 +174,7 @@ impl Search {
         if stages.len() == 2 {
             return;
         }
-        for place in from..m - 1 {
+        for (place, (own_cost, _)) in sums.iter().enumerate().take(m - 1).skip(from) {
             for level in 0..self.levels[place].len() {
                 let least = self.levels[place][level];
                 let mut rest = Vec::with_capacity(left.len());
@@ -187,7 +187,7 @@ impl Search {
                         rest.push(prompt);
                     }
                 }
-                let spent = (spent.0 + sums[place].0, spent.1 + accepted);
+                let spent = (spent.0 + own_cost, spent.1 + accepted);
                 stages.push((self.order[place], least));
                 self.stage(&rest, place + 1, spent, stages);
                 stages.pop();

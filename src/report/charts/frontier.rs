@@ -195,9 +195,9 @@ impl FrontierChart {
             let name = typeface::one_line(&dot.name);
             let width = typeface::width(&name, theme::SMALL_SIZE) * typeface::SLACK;
             let (x, y) = plot.spot(dot.point.x, dot.point.y);
-            let beside =
-                [(1.0, 4.0), (-1.0, 4.0), (1.0, -7.0), (1.0, 15.0), (-1.0, -7.0), (-1.0, 15.0)];
-            let tries = beside.map(|(side, down)| {
+            let downs = [4.0, -7.0, 15.0, -20.0, 28.0, -32.0, 40.0];
+            let beside = downs.iter().flat_map(|down| [(1.0, *down), (-1.0, *down)]);
+            let tries = beside.map(|(side, down): (f64, f64)| {
                 let spot = (x + side * (DOT + 3.0), y + down);
                 let (anchor, left) = if side > 0.0 {
                     (Anchor::Start, spot.0)
@@ -208,6 +208,7 @@ impl FrontierChart {
                     Frame { left, top: spot.1 - 10.0, right: left + width, bottom: spot.1 + 3.0 };
                 (spot, anchor, own)
             });
+            let tries: Vec<(Spot, Anchor, Frame)> = tries.collect();
             let frame = plot.frame;
             let is_free = |own: &Frame, others: &[&[Frame]]| {
                 own.left >= frame.left
