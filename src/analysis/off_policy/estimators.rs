@@ -10,6 +10,9 @@ use crate::sim::stream::{Purpose, Streams};
 /// Below this effective sample size the intervals are not to be trusted: see the table in [`super`].
 pub const FEW_EFFECTIVE: f64 = 100.0;
 
+/// The same for the effective size of the weighted rewards: few of them carry the estimate, such as rare clicks.
+pub const FEW_REWARDS: f64 = 50.0;
+
 /// How the log is turned into an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Estimator {
@@ -88,6 +91,9 @@ pub struct Weights {
     pub max: f64,
     /// Effective sample size, (sum w)^2 / sum w^2 (Kish, Survey Sampling, 1965).
     pub effective: f64,
+    /// The same of the weighted rewards, (sum of abs(w r))^2 / sum of (w r)^2: how many rewards carry the estimate. 0 without
+    /// any.
+    pub effective_rewards: f64,
 }
 
 impl Weights {
@@ -142,12 +148,15 @@ pub fn evaluate(log: &Log, target: &Target, fit: &Fit, key: u64) -> Result<Evalu
     };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
     let mean_weight = sum / n;
+    let rewards = weights.iter().zip(decisions).map(|(w, d)| (w * d.reward).abs());
+    let (size, size_squares) = rewards.fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
     let about = Weights {
         n: decisions.len(),
         mean: mean_weight,
         mean_standard_error: spread(log, &influence(&|at, _| weights[at] - mean_weight)).0,
         max: weights.iter().copied().fold(0.0, f64::max),
         effective: sum * sum / squares,
+        effective_rewards: if size > 0.0 { size * size / size_squares } else { 0.0 },
     };
     let n_used = weights.iter().filter(|w| **w > 0.0).count();
     let made = |estimator, value, influence: &[f64], n_used| {

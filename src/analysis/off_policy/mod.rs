@@ -4,14 +4,35 @@
 //! A log is independent draws of a context, or an adaptive sequence whose propensities are those of each moment. The
 //! target is fixed. Every estimate is of the mean reward per decision.
 //!
-//! COVERAGE
+//! How many of 2,000 logs have their truth within the 95 % interval of DR / IPS / SNIPS (1,867 to 1,931 are in line with
+//! 95 %), as counted by an implementation in numpy of its own; `tests/off_policy.rs` has the shapes, and prints its own
+//! counts as a long test. `effective` is the effective sample size, `rewards` the same of the weighted rewards.
+//!
+//! | log | decisions | effective | rewards | DR / IPS / SNIPS |
+//! |---|---|---|---|---|
+//! | uniform, yes or no | 1,000 | 487 | 249 | 1,908 / 1,895 / 1,902 |
+//! | a fixed policy | 1,000 | 350 | 181 | 1,901 / 1,903 / 1,899 |
+//! | the same, with a reward model that is wrong everywhere | 1,000 | 350 | 181 | 1,904 / 1,899 / 1,894 |
+//! | a policy that learns from its log, DR fitted on the past | 1,000 | 626 | 343 | 1,923 / 1,913 / 1,908 |
+//! | lognormal rewards, sigma 0.5 | 2,000 | 701 | 451 | 1,882 / 1,899 / 1,889 |
+//! | lognormal rewards, sigma 1 | 1,000 | 351 | 115 | 1,861 / 1,864 / 1,864 |
+//! | the same | 4,000 | 1,404 | 432 | 1,886 / 1,897 / 1,895 |
+//! | one success in 200 decisions | 10,000 | 3,510 | 19 | 1,858 / 1,862 / 1,860 |
+//! | a policy averse to the target's choices, weights up to 35 | 2,000 | 86 | 42 | 1,876 / 1,876 / 1,870 of 1,998 |
+//! | the same | 1,000 | 44 | 22 | 1,831 / 1,836 / 1,829 of 1,959 |
+//!
+//! The last two rows are of the logs that had support. Intervals are a little short, 93 % to 94 %, below an effective size of
+//! [`FEW_EFFECTIVE`], or of [`FEW_REWARDS`] of the weighted rewards; and where rewards are so skewed that their own mean needs
+//! thousands, which no effective size tells (Cochran's rule in [`crate::analysis::interval`] does).
 
 mod estimators;
 mod frequencies;
 mod reward_model;
 mod support;
 
-pub use estimators::{Estimated, Estimator, Evaluation, FEW_EFFECTIVE, Weights, evaluate};
+pub use estimators::{
+    Estimated, Estimator, Evaluation, FEW_EFFECTIVE, FEW_REWARDS, Weights, evaluate,
+};
 pub use frequencies::{Frequencies, on_policy};
 pub use reward_model::Fit;
 pub use support::{Refusal, Rows, Supported, check, within_support};

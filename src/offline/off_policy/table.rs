@@ -12,6 +12,7 @@ use crate::analysis::off_policy::{
 use crate::data::DataError;
 use crate::data::table::{Kind, Table, Wanted, column_names};
 use crate::domain::Propensity;
+use crate::report::number::count;
 
 /// Column that tells how a propensity is known, where a log has it: exact (also where it is empty), estimated or none.
 const PROPENSITY_KIND: &str = "propensity_kind";
@@ -321,7 +322,7 @@ fn evaluate_one(
     let heading = format!(
         "log     {}: {} decisions, {} contexts, {n_logged_actions} actions\ntarget  {rule}\n",
         path.display(),
-        log.decisions.len(),
+        count(log.decisions.len() as f64),
         log.contexts.len(),
     );
     Ok(heading + &text::of_table(log, &evaluation, compared.as_ref(), supported.as_ref()))

@@ -3,7 +3,7 @@
 use super::results::{Scored, SeedResult};
 use crate::analysis::interval::{Estimate, binomial_interval, mean_over_seeds};
 use crate::analysis::off_policy::{
-    Estimated, Estimator, Evaluation, FEW_EFFECTIVE, Log, Supported,
+    Estimated, Estimator, Evaluation, FEW_EFFECTIVE, FEW_REWARDS, Log, Supported,
 };
 use crate::report::number::{count, percent, rounded};
 use crate::report::table::TextTable;
@@ -43,11 +43,19 @@ fn left_out(supported: &Supported) -> String {
     )
 }
 
-fn few_effective(effective: f64) -> String {
+/// A warning where intervals are known to be short.
+fn few(effective: f64, effective_rewards: f64) -> String {
+    let (what, found, least) = if effective < FEW_EFFECTIVE {
+        ("an effective sample size", effective, FEW_EFFECTIVE)
+    } else if effective_rewards < FEW_REWARDS {
+        ("an effective number of rewards", effective_rewards, FEW_REWARDS)
+    } else {
+        return String::new();
+    };
     format!(
-        "warning: an effective sample size of {} is below {FEW_EFFECTIVE}: the intervals hold the truth less often than in \
-         95 % of logs; log more, or with a policy closer to the target\n",
-        rounded(effective, 3)
+        "warning: {what} of {} is below {least}: the intervals hold the truth less often than in 95 % of logs; log more, or \
+         with a policy closer to the target\n",
+        rounded(found, 3)
     )
 }
 
@@ -80,7 +88,7 @@ pub(super) fn of_table(
             count(n_used as f64),
         ];
         if let (Some(compared), Some((mean, _))) = (compared, truth) {
-            let error = estimate.standard_error.hypot_of(compared.of_difference);
+            let error = combined(estimate.standard_error, compared.of_difference);
             let off = value - mean;
             row.extend([number(off), number(error), format!("{:+.2}", off / error)]);
         }
@@ -120,21 +128,12 @@ pub(super) fn of_table(
         text += "warning: the mean weight differs from 1 by more than chance explains once in 1,000 logs: propensities are \
                  not those of the choices, or the target takes actions that could not be taken\n";
     }
-    if weights.effective < FEW_EFFECTIVE {
-        text += &few_effective(weights.effective);
-    }
-    text
+    text + &few(weights.effective, weights.effective_rewards)
 }
 
-/// Root of the sum of squares.
-trait Combined {
-    fn hypot_of(self, other: f64) -> f64;
-}
-
-impl Combined for f64 {
-    fn hypot_of(self, other: f64) -> f64 {
-        (self * self + other * other).sqrt()
-    }
+/// The error of a sum of two independent errors.
+fn combined(a: f64, b: f64) -> f64 {
+    (a * a + b * b).sqrt()
 }
 
 /// Estimates over seeds, and how they compare with the target's own runs where the study has them.
@@ -216,10 +215,8 @@ pub(super) fn of_results(scored: &Scored) -> String {
             seeds.len()
         );
     }
-    if least < FEW_EFFECTIVE {
-        text += &few_effective(least);
-    }
-    text
+    let least_rewards = weights.iter().map(|w| w.effective_rewards).fold(f64::INFINITY, f64::min);
+    text + &few(least, least_rewards)
 }
 
 fn row(estimator: Estimator, own: &[(&SeedResult, &Estimated)], has_truth: bool) -> Vec<String> {
@@ -239,7 +236,7 @@ fn row(estimator: Estimator, own: &[(&SeedResult, &Estimated)], has_truth: bool)
             let (mean, error) = seed.truth?;
             let half = 0.5 * (e.high - e.low);
             let ratio = if e.standard_error > 0.0 { half / e.standard_error } else { 0.0 };
-            Some((e.value - mean, ratio * e.standard_error.hypot_of(error)))
+            Some((e.value - mean, ratio * combined(e.standard_error, error)))
         })
         .collect();
     let off: Vec<f64> = pairs.iter().map(|(off, _)| *off).collect();
