@@ -1,5 +1,6 @@
 //! `import`: logs of every format, the table they become, the description of the traffic, and what is said of broken ones.
 
+#[expect(dead_code, reason = "a test of the program needs but some of this")]
 mod program;
 
 use std::fmt::Write as _;
