@@ -165,7 +165,7 @@ mod tests {
     fn durations_are_as_people_say_them() {
         for (seconds, said) in [
             (0.25, "0.25 s"),
-            (3501.721_937, "58 min 22 s"),
+            (3_501.721_937, "58 min 22 s"),
             (7260.0, "2 h 1 min"),
             (86_400.0, "1 day 0 h"),
             (200_000.0, "2 days 7 h"),
