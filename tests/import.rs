@@ -1,5 +1,6 @@
 //! `import`: logs of every format, the table they become, the description of the traffic, and what is said of broken ones.
 
+#[expect(dead_code, reason = "a test of the program needs but some of this")]
 mod program;
 
 use std::fmt::Write as _;
@@ -99,7 +100,8 @@ fn the_description_has_the_values_that_numpy_computes() {
     desk.write("log.csv", &made_csv());
     let found = import(&desk, &["log.csv", "--out", "out.parquet"]);
     let traffic = &found["traffic"];
-    assert_eq!((&traffic["requests"], &traffic["duration_s"]), (&2000.into(), &956.646.into()));
+    assert_eq!(traffic["requests"], 2000);
+    assert_eq!(traffic["duration_s"], 956.646);
     // numpy on the same rows: 1 / diff.mean(), diff.std(ddof=1) / diff.mean(), var(ddof=1) / mean of bincount over the
     // whole windows, and percentile.
     assert_near(&traffic["rate_per_s"], 2.089_592_179_343_247_5);
@@ -213,7 +215,8 @@ fn spend_logs_of_litellm_are_the_same_as_lines_array_page_and_csv() {
         assert_eq!(found["traffic"]["models"][0]["outcomes"]["success"], 2);
         assert_eq!(found["traffic"]["models"][0]["cost_usd"], 0.75);
         let replay = &found["traffic"]["replay"];
-        assert_eq!((&replay["requests"], &replay["without_input"]), (&2.into(), &1.into()));
+        assert_eq!(replay["requests"], 2);
+        assert_eq!(replay["without_input"], 1);
     }
     let text = desk.done(&["import", "table.csv", "--out", "out.parquet"]);
     for said in [
@@ -249,10 +252,8 @@ fn spans_of_opentelemetry_are_the_same_in_both_forms() {
     desk.write("flat.jsonl", flat);
     for log in ["otlp.jsonl", "flat.jsonl"] {
         let found = import(&desk, &[log, "--out", "out.parquet"]);
-        assert_eq!(
-            (&found["logs"][0]["format"], &found["logs"][0]["rows"]),
-            (&"otel".into(), &3.into())
-        );
+        assert_eq!(found["logs"][0]["format"], "otel");
+        assert_eq!(found["logs"][0]["rows"], 3);
         assert_eq!(found["left_out"]["spans that are not of generative AI"], 1);
         let wanted = ["0|gpt-4o|openai|100|20|0.25|1.5|success|", "2|gpt-4o|||||30|timeout|"];
         assert_eq!(rows(&desk.path("out.parquet")), wanted, "{log}");
@@ -285,7 +286,8 @@ fn a_long_log_streams_and_its_order_is_mended_within_the_window() {
     desk.write("log.csv", &text);
     let found = import(&desk, &["log.csv", "--out", "out.parquet", "--reorder", "999"]);
     let traffic = &found["traffic"];
-    assert_eq!((&traffic["requests"], &traffic["rate_per_s"]), (&n.into(), &8.0.into()));
+    assert_eq!(traffic["requests"], n);
+    assert_eq!(traffic["rate_per_s"], 8.0);
     assert_eq!(traffic["interarrival_cv"], 0.0);
     let mut next = 0_u64;
     let wanted =
@@ -301,7 +303,7 @@ fn a_long_log_streams_and_its_order_is_mended_within_the_window() {
     assert_eq!(next, n);
     fs::remove_file(desk.path("out.parquet")).expect("removed");
     let said = refused(&desk, &["log.csv", "--reorder", "900"]);
-    let wanted = "log.csv, row 902, column `arrived_s`: lies 0.125 s before a row that came more than 900 rows earlier; \
+    let wanted = "log.csv, row 902, column `arrived_s`: lies 0.125 s or more before over 900 rows that stand above it; \
                   raise --reorder";
     assert!(said.err.contains(wanted), "{said:?}");
 }

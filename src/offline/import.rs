@@ -108,7 +108,7 @@ pub fn import(
                 Held::Request(request) => {
                     let earliest = reorder.push(request).map_err(|late| {
                         let reason = format!(
-                            "lies {} s before a row that came more than {window} rows earlier",
+                            "lies {} s or more before over {window} rows that stand above it",
                             late.behind_s
                         );
                         let cure =

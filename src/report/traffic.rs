@@ -37,14 +37,14 @@ pub fn describe_traffic(traffic: &Traffic) -> String {
 }
 
 fn duration(seconds: f64) -> String {
-    let whole = seconds.floor() as u64;
-    let (days, hours) = (whole / 86_400, whole % 86_400 / 3600);
-    let (minutes, rest) = (whole % 3600 / 60, seconds - (whole - whole % 60) as f64);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{} s", rounded(seconds, 3)),
-        (0, 0, _) => format!("{minutes} min {rest:.0} s"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{} {hours} h", counted(days as f64, "day")),
+    if seconds < 60.0 {
+        return format!("{} s", rounded(seconds, 3));
+    }
+    let whole = seconds.round() as u64;
+    match (whole / 86_400, whole % 86_400 / 3600, whole % 3600 / 60) {
+        (0, 0, minutes) => format!("{minutes} min {} s", whole % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{} {hours} h", counted(days as f64, "day")),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     fn durations_are_as_people_say_them() {
         for (seconds, said) in [
             (0.25, "0.25 s"),
-            (3501.721_937, "58 min 22 s"),
+            (3_501.721_937, "58 min 22 s"),
             (7260.0, "2 h 1 min"),
             (86_400.0, "1 day 0 h"),
             (200_000.0, "2 days 7 h"),
