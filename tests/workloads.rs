@@ -347,6 +347,9 @@ fn a_jumping_rate_has_the_mean_and_variance_of_its_closed_form() {
     }
 }
 
+/// A distribution function.
+type Law = fn(f64) -> f64;
+
 /// A turn as it was: number of the session, of the turn, arrival and end.
 type Taken = (u64, u32, SimTime, SimTime);
 
@@ -392,7 +395,7 @@ fn by_session(mut taken: Vec<Taken>) -> Vec<Vec<Taken>> {
 #[test]
 fn sessions_have_their_turns_and_thoughts() {
     let (seed, mean_turns) = (82_051, 4.0);
-    let thoughts: [(Think, fn(f64) -> f64); 2] = [
+    let thoughts: [(Think, Law); 2] = [
         (Think::Exponential { mean: seconds(20.0) }, |x| 1.0 - math::exp(-x / 20.0)),
         (Think::LogNormal(LogNormal::with_mean(20.0, 0.8)), |x| {
             math::normal_cdf(math::ln(x.max(1e-300) / 20.0) / 0.8 + 0.4)
