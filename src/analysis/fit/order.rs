@@ -109,7 +109,8 @@ mod tests {
         let by_turns: Vec<f64> =
             (0..30).map(|i| if i % 2 == 0 { 1.0 } else { 2.0 } + 0.01 * f64::from(i)).collect();
         let unlike = serial_dependence(&by_turns, PERMUTATIONS).expect("has values");
-        assert!(unlike.statistic < 0.0 && unlike.p > 0.99, "{unlike:?}");
+        // Unlike neighbours do not count as far.
+        assert!(unlike.statistic < 0.0 && unlike.p > 0.9, "{unlike:?}");
         assert_eq!(change_point(&[2.0; 9], PERMUTATIONS), None);
         assert_eq!(serial_dependence(&[1.0, 2.0], PERMUTATIONS), None);
     }

@@ -367,7 +367,7 @@ fn verdict(calibration: &Calibration, holdout: &Holdout) -> String {
         };
         let _ = writeln!(
             text,
-            "- {} {}: predicted {} s, {side} [{}, {}] s. It {why}",
+            "- {} {}: predicted {} s, {side} [{}, {}] s; {why}",
             prediction.model,
             quantile_name(prediction),
             rounded(value, 4),
