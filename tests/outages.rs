@@ -144,7 +144,10 @@ fn times_follow_their_laws() {
                 let p = law.cdf(*x);
                 found.max(p - i as f64 / n).max((i as f64 + 1.0) / n - p)
             });
-            assert!(distance * n.sqrt() < 1.949, "{what} of {law:?}: D = {distance}, seeds 1..2000");
+            assert!(
+                distance * n.sqrt() < 1.949,
+                "{what} of {law:?}: D = {distance}, seeds 1..2000"
+            );
         }
     }
 }
@@ -161,7 +164,8 @@ duration.lognormal = { mean = \"1min\", sigma = 1.2 }
 fn faults_of(text: &str) -> Vec<RandomFaultSpec> {
     let desk = Desk::new();
     desk.write("x.toml", text);
-    let read = scenario::read(&desk.path("x.toml"), false).unwrap_or_else(|report| panic!("{report}"));
+    let read =
+        scenario::read(&desk.path("x.toml"), false).unwrap_or_else(|report| panic!("{report}"));
     read.blocks[0].world.random_faults.clone()
 }
 
@@ -223,8 +227,20 @@ fn a_mistake_in_a_law_is_one_problem_at_its_place() {
             "shape above 1",
         ),
         ("weibull", "weibul", "40:21", "unknown kind `weibul`", "`weibull`?"),
-        ("duration.", "mean_duration = \"1min\"\nduration.", "36:1", "more than one of `mean_duration`, `duration`", "exactly one"),
-        ("time_between_starts.weibull = { mean = \"5min\", shape = 0.7 }\n", "", "36:1", "none of `mean_time_between`", "exactly one"),
+        (
+            "duration.",
+            "mean_duration = \"1min\"\nduration.",
+            "36:1",
+            "more than one of `mean_duration`, `duration`",
+            "exactly one",
+        ),
+        (
+            "time_between_starts.weibull = { mean = \"5min\", shape = 0.7 }\n",
+            "",
+            "36:1",
+            "none of `mean_time_between`",
+            "exactly one",
+        ),
     ] {
         desk.write("x.toml", &good.replacen(right, wrong, 1));
         let said = desk.run(&["check", "x.toml"]);
@@ -273,7 +289,10 @@ fn the_shipped_year_is_down_as_long_as_the_services_were() {
             "{name}: {reported} reported, {mean} +- {of_a_year} a year, seeds 1..400"
         );
         // And a fit may miss the mean of what it was fitted to, but not by half of it.
-        assert!((mean / reported - 1.0).abs() < 0.5, "{name}: {reported} reported, {mean} on average");
+        assert!(
+            (mean / reported - 1.0).abs() < 0.5,
+            "{name}: {reported} reported, {mean} on average"
+        );
         println!("{name}: reported {reported:.5}, simulated {mean:.5}, a year's sd {of_a_year:.5}");
     }
 }
@@ -297,13 +316,20 @@ fn a_history_is_fitted_and_its_faults_can_be_written_in_a_scenario() {
         hour += 5 * (1 + n % 7) * (1 + n % 3);
         let (day, of_day) = (1 + hour / 24 % 28, hour % 24);
         let (month, minutes) = (1 + hour / 24 / 28, 7 * (1 + n % 8));
-        let close = if n == 3 { String::new() } else { format!("2024-{month:02}-{day:02}T{of_day:02}:{minutes:02}Z") };
+        let close = if n == 3 {
+            String::new()
+        } else {
+            format!("2024-{month:02}-{day:02}T{of_day:02}:{minutes:02}Z")
+        };
         table += &format!("Groq,2024-{month:02}-{day:02}T{of_day:02}:00Z,{close}\n");
     }
     let desk = Desk::new();
     desk.write("i.csv", &table);
     let said = desk.done(&["incidents", "i.csv", "--from", "2024-01-01", "--until", "2024-12-31"]);
-    assert!(said.starts_with("Groq: 40 incidents in 365 days, 2024-01-01 to 2024-12-31\n"), "{said}");
+    assert!(
+        said.starts_with("Groq: 40 incidents in 365 days, 2024-01-01 to 2024-12-31\n"),
+        "{said}"
+    );
     assert!(said.contains("1 of them left out as unknown"), "{said}");
     let faults = said.split_once("yours to say:\n\n").expect("faults").1;
     desk.write("x.toml", &with(&format!("{faults}\n")));

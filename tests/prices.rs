@@ -113,7 +113,13 @@ fn a_factor_beside_another_list_multiplies_it_and_the_last_list_counts() {
         let changed = (8.0..16.0).contains(&call.0);
         let expected = match call.1.as_str() {
             "one" if call.0 >= 14.0 => 1100.0,
-            "one" => if changed { 3500.0 } else { 6500.0 },
+            "one" => {
+                if changed {
+                    3500.0
+                } else {
+                    6500.0
+                }
+            }
             _ => doubled * if changed { 4100.0 } else { 2200.0 },
         };
         assert_bill(call.2, expected, call);
@@ -131,7 +137,8 @@ fn the_cheapest_order_follows_todays_list_only_if_it_reads_it() {
         1,
     );
     assert!(bills(&desk(&faults)).iter().all(|call| call.1 == "two"));
-    let reads = faults.replacen("order = \"cheapest\"", "order.cheapest = { prices = \"current\" }", 1);
+    let reads =
+        faults.replacen("order = \"cheapest\"", "order.cheapest = { prices = \"current\" }", 1);
     for call in &bills(&desk(&reads)) {
         let expected = if (16.0..20.0).contains(&call.0) { "one" } else { "two" };
         assert_eq!(call.1, expected, "{call:?}");
@@ -150,7 +157,8 @@ fn recorded_bills_give_way_to_tokens_at_the_new_prices() {
     desk.write("t.csv", &table);
     let (head, tail) = DAY.split_once("[[task_types]]").expect("task types");
     let (_, tail) = tail.split_once("[[faults]]").expect("faults");
-    let text = format!("{head}[world.outcomes]\nfile = \"t.csv\"\ntrain_share = 0\n\n[[faults]]{tail}");
+    let text =
+        format!("{head}[world.outcomes]\nfile = \"t.csv\"\ntrain_share = 0\n\n[[faults]]{tail}");
     desk.write("x.toml", &text);
     let calls = bills(&desk);
     let rows = Rows::read(&desk.path("o"), &Attempts::DOC).expect("read");
@@ -186,10 +194,18 @@ fn a_registry_takes_its_prices_by_name_and_keeps_what_is_written_beside() {
     );
     let desk = desk(&own);
     let read = scenario::read(&desk.path("x.toml"), false).expect("good");
-    let prices: Vec<[f64; 2]> =
-        read.registry.models.iter().map(|m| [m.usd_per_mtok_input, m.usd_per_mtok_output]).collect();
+    let prices: Vec<[f64; 2]> = read
+        .registry
+        .models
+        .iter()
+        .map(|m| [m.usd_per_mtok_input, m.usd_per_mtok_output])
+        .collect();
     assert_eq!(prices, [[5.0, 15.0], [7.0, 8.0]]);
-    assert!(read.registry_source.contains("p.csv, snapshot 2024-09-06"), "{}", read.registry_source);
+    assert!(
+        read.registry_source.contains("p.csv, snapshot 2024-09-06"),
+        "{}",
+        read.registry_source
+    );
 }
 
 #[test]
@@ -209,12 +225,15 @@ fn the_shipped_registry_and_the_shipped_table_agree() {
         desk.write("x.toml", &text);
         let read = scenario::read(&desk.path("x.toml"), false).unwrap_or_else(|e| panic!("{e}"));
         let models = read.registry.models.iter();
-        models.map(|m| (m.name.clone(), m.usd_per_mtok_input, m.usd_per_mtok_output)).collect::<Vec<_>>()
+        models
+            .map(|m| (m.name.clone(), m.usd_per_mtok_input, m.usd_per_mtok_output))
+            .collect::<Vec<_>>()
     };
     let declared = registry("");
     assert_eq!(declared.len(), 8);
-    let table =
-        format!("prices = {{ file = \"p.csv\", snapshot = \"2026-08-01\", models = {{ {names} }} }}");
+    let table = format!(
+        "prices = {{ file = \"p.csv\", snapshot = \"2026-08-01\", models = {{ {names} }} }}"
+    );
     assert_eq!(registry(&table), declared);
 }
 
@@ -222,16 +241,64 @@ fn the_shipped_registry_and_the_shipped_table_agree() {
 fn what_is_wrong_with_prices_is_said_at_its_place() {
     for (right, wrong, place, message, cure) in [
         ("p.csv", "q.csv", "11:19", "q.csv", ""),
-        ("\"2024-09-06\"", "\"2024-09-07\"", "11:39", "unknown snapshot `2024-09-07`", "`2024-09-06`?"),
-        ("\"vendor/two\"", "\"vendor/twos\"", "11:70", "has no `vendor/twos`", "near ones are `vendor/two`"),
-        (", models = { two = \"vendor/two\" }", "", "11:39", "has no `two`", "near ones are `vendor/two`"),
+        (
+            "\"2024-09-06\"",
+            "\"2024-09-07\"",
+            "11:39",
+            "unknown snapshot `2024-09-07`",
+            "`2024-09-06`?",
+        ),
+        (
+            "\"vendor/two\"",
+            "\"vendor/twos\"",
+            "11:70",
+            "has no `vendor/twos`",
+            "near ones are `vendor/two`",
+        ),
+        (
+            ", models = { two = \"vendor/two\" }",
+            "",
+            "11:39",
+            "has no `two`",
+            "near ones are `vendor/two`",
+        ),
         ("\"vendor/two\"", "\"bare\"", "11:70", "has `bare` without a price", "another entry"),
         ("{ two =", "{ tow = \"one\", two =", "11:64", "unknown model `tow`", "`two`?"),
-        ("\"2025-02-19\"", "\"2025-02-20\"", "38:39", "unknown snapshot `2025-02-20`", "`2025-02-19`?"),
-        ("\"2025-02-19\"", "\"2026-08-01\"", "11:70", "2026-08-01 of p.csv has no `vendor/two`", ""),
-        ("{ to_snapshot =", "{ factor = 2, to_snapshot =", "38:23", "one of `factor` and `to_snapshot`", "exactly one"),
-        ("{ to_snapshot = \"2025-02-19\" }", "{}", "38:23", "one of `factor` and `to_snapshot`", "exactly one"),
-        ("start = \"08:00\"", "start = \"08:00\"\nramp = \"1h\"", "41:8", "at once", "leave `ramp` out"),
+        (
+            "\"2025-02-19\"",
+            "\"2025-02-20\"",
+            "38:39",
+            "unknown snapshot `2025-02-20`",
+            "`2025-02-19`?",
+        ),
+        (
+            "\"2025-02-19\"",
+            "\"2026-08-01\"",
+            "11:70",
+            "2026-08-01 of p.csv has no `vendor/two`",
+            "",
+        ),
+        (
+            "{ to_snapshot =",
+            "{ factor = 2, to_snapshot =",
+            "38:23",
+            "one of `factor` and `to_snapshot`",
+            "exactly one",
+        ),
+        (
+            "{ to_snapshot = \"2025-02-19\" }",
+            "{}",
+            "38:23",
+            "one of `factor` and `to_snapshot`",
+            "exactly one",
+        ),
+        (
+            "start = \"08:00\"",
+            "start = \"08:00\"\nramp = \"1h\"",
+            "41:8",
+            "at once",
+            "leave `ramp` out",
+        ),
         (
             "prices = { file = \"p.csv\", snapshot = \"2024-09-06\", models = { two = \"vendor/two\" } }\n",
             "models.three = { provider = \"x\", score = 1, success = 1, quality = 1, response_ms = 1 }\n",
@@ -244,7 +311,11 @@ fn what_is_wrong_with_prices_is_said_at_its_place() {
         if message == "there is no price table" {
             let prices = "response_ms = 1000\nusd_per_mtok_input = 1\nusd_per_mtok_output = 1\n";
             text = text.replace("response_ms = 1000\n", prices);
-            text = text.replacen("response_ms = 1 }", "response_ms = 1, usd_per_mtok_input = 1, usd_per_mtok_output = 1 }", 1);
+            text = text.replacen(
+                "response_ms = 1 }",
+                "response_ms = 1, usd_per_mtok_input = 1, usd_per_mtok_output = 1 }",
+                1,
+            );
         }
         let desk = desk(&text);
         let said = desk.run(&["check", "x.toml"]);

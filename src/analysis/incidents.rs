@@ -130,7 +130,7 @@ pub fn vuong(first: &Fit, second: &Fit, values: &[f64]) -> Option<Vuong> {
     let n = values.len() as f64;
     // Vuong's variance is over n, not n - 1.
     let sd = (ratios.variance() * (n - 1.0) / n).sqrt();
-    if !(sd > 0.0) {
+    if sd.is_nan() || sd <= 0.0 {
         return None;
     }
     let z = ratios.mean() * n.sqrt() / sd;
@@ -206,7 +206,10 @@ mod tests {
             let errors = best.standard_errors.iter().zip(best.law.parameters());
             for ((error, found), truth) in errors.zip(truth.parameters()) {
                 // 3.5 standard errors, four parameters: alpha = 0.002.
-                assert!((found - truth).abs() < 3.5 * error, "{found} {truth} +- {error}, seed 20260523");
+                assert!(
+                    (found - truth).abs() < 3.5 * error,
+                    "{found} {truth} +- {error}, seed 20260523"
+                );
             }
         }
         // A lognormal law of this size of sample is told from a power law.

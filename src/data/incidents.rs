@@ -32,7 +32,8 @@ pub fn read(path: &Path) -> Result<Histories, DataError> {
             let number = batch.first + row as u64;
             let time = |name: &str, text: &str| {
                 seconds_of(text).ok_or_else(|| {
-                    let reason = format!("\"{text}\" is no date and time such as 2024-05-01T12:00Z");
+                    let reason =
+                        format!("\"{text}\" is no date and time such as 2024-05-01T12:00Z");
                     table.error(number, name, reason)
                 })
             };

@@ -44,13 +44,14 @@ pub fn incidents(provider: &str, window: (f64, f64), history: &History) -> Strin
             history.durations.left_out
         ));
     }
-    if let (Some(with), Some(best)) = (&history.durations_with_zeros, history.durations.fits.first()) {
-        if with.n > best.n {
-            text.push_str(&format!(
-                "with {SHORTEST_S} s for those with one time: {}\n",
-                in_words(with)
-            ));
-        }
+    if let (Some(with), Some(best)) =
+        (&history.durations_with_zeros, history.durations.fits.first())
+        && with.n > best.n
+    {
+        text.push_str(&format!(
+            "with {SHORTEST_S} s for those with one time: {}\n",
+            in_words(with)
+        ));
     }
     text.push_str("\nAs faults of a scenario, of which the effect is yours to say:\n\n");
     text.push_str(&fault(provider, history));
@@ -70,7 +71,8 @@ fn laws(what: &str, times: &Times) -> String {
         text.push_str("no law can be fitted\n");
         return text;
     };
-    let mut table = TextTable::with_texts(["law", "parameters (standard error)", "mean, h", "AIC", "KS"], 2);
+    let mut table =
+        TextTable::with_texts(["law", "parameters (standard error)", "mean, h", "AIC", "KS"], 2);
     for fit in &times.fits {
         table.push(vec![
             fit.law.family().name().to_owned(),
@@ -136,7 +138,9 @@ fn fault(provider: &str, history: &History) -> String {
         "[[random_faults]]\nname = \"{quoted} incident\"\nprovider = \"{quoted}\"\n\
          effect.brown_out = {{ error_rate = 0.3 }}\n"
     );
-    for (key, times) in [("time_between_starts", &history.between), ("duration", &history.durations)] {
+    for (key, times) in
+        [("time_between_starts", &history.between), ("duration", &history.durations)]
+    {
         let Some(fit) = times.fits.iter().find(|fit| fit.law.mean().is_some()) else { continue };
         if times.fits.first() != Some(fit) {
             text.push_str("# the law that fits best has no mean: the next one\n");

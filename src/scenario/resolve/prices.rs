@@ -95,7 +95,8 @@ impl Resolver<'_> {
             .iter()
             .map(|model| {
                 let (key, span) = priced.key(model);
-                let place = format!("the snapshot {} of {}", snapshot.value, priced.written.file.value);
+                let place =
+                    format!("the snapshot {} of {}", snapshot.value, priced.written.file.value);
                 let (message, cure) = match listed.get(key) {
                     Some(Some(pair)) => return Some(*pair),
                     Some(None) => (
@@ -105,7 +106,10 @@ impl Resolver<'_> {
                             .to_owned(),
                     ),
                     None => (
-                        format!("{place} has no {}, which is to price the model `{model}`", ticked(key)),
+                        format!(
+                            "{place} has no {}, which is to price the model `{model}`",
+                            ticked(key)
+                        ),
                         format!(
                             "write its name there in `registry.prices.models`; near ones are {}",
                             near(key, listed)
@@ -128,7 +132,8 @@ impl Resolver<'_> {
     ) -> Option<Effect> {
         let Some(priced) = self.priced.take() else {
             // A table that cannot be read has been reported.
-            let is_written = self.loaded.scenario.registry.as_ref().is_some_and(|r| r.prices.is_some());
+            let is_written =
+                self.loaded.scenario.registry.as_ref().is_some_and(|r| r.prices.is_some());
             if !is_written {
                 let message = "there is no price table with a snapshot to change to";
                 let cure = "write `registry.prices` with `file` and `snapshot`, or a `factor` here";

@@ -59,7 +59,10 @@ impl Resolver<'_> {
         };
         let time_between = self.time_between(written, whole, &touched, &span);
         let duration = self.one_law(
-            [("mean_duration", written.mean_duration.map(exponential)), ("duration", written.duration)],
+            [
+                ("mean_duration", written.mean_duration.map(exponential)),
+                ("duration", written.duration),
+            ],
             whole,
             &touched,
             &span,

@@ -68,7 +68,8 @@ impl Resolver<'_> {
             let under = under.map_or_else(|| layer.clone(), |under| merge(&under, &layer));
             merged = over.map_or_else(|| under.clone(), |over| merge(&under, &over));
             let (file, snapshot) = (&prices.file.value, &prices.snapshot.value);
-            source = format!("{}. Prices: {file}, snapshot {snapshot}.", source.trim_end_matches('.'));
+            source =
+                format!("{}. Prices: {file}, snapshot {snapshot}.", source.trim_end_matches('.'));
         }
         let decoded = decode::<Named<WrittenModel>>(&merged, "registry.models", self.problems());
         let models = decoded.value.unwrap_or_default();

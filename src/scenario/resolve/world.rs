@@ -420,41 +420,52 @@ impl Resolver<'_> {
         target: Option<&Target>,
         registry: &Registry,
     ) -> Option<Effect> {
-    Some(match written {
-        WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
-        WrittenEffect::BrownOut { error_rate } => Effect::BrownOut { error_rate: error_rate.get() },
-        WrittenEffect::SlowDown { factor } => Effect::SlowDown { factor: factor.get() },
-        WrittenEffect::Quota { used_share: Some(share), limit_factor: None } => {
-            Effect::QuotaUsed { share: share.get() }
-        }
-        WrittenEffect::Quota { used_share: None, limit_factor: Some(factor) } => {
-            Effect::QuotaCut { factor: factor.get() }
-        }
-        WrittenEffect::Quota { .. } => {
-            let cure = "write exactly one of `used_share` and `limit_factor`";
-            self.problems().add(span, "a quota fault sets or cuts the quota, not both or neither", cure);
-            return None;
-        }
-        WrittenEffect::RateLimitStorm { refused_share, retry_after } => Effect::RateLimitStorm {
-            refused_share: refused_share.get(),
-            retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
-        },
-        WrittenEffect::QualityDrift { quality_points, success_factor } => Effect::QualityDrift {
-            quality_points: quality_points.get(),
-            success_factor: success_factor.get(),
-        },
-        WrittenEffect::PriceChange { factor: Some(factor), to_snapshot: None } => {
-            Effect::PriceChange { factor: factor.get() }
-        }
-        WrittenEffect::PriceChange { factor: None, to_snapshot: Some(snapshot) } => {
-            return self.price_list(snapshot, target?, registry);
-        }
-        WrittenEffect::PriceChange { .. } => {
-            let message = "a price change has one of `factor` and `to_snapshot`, not both or neither";
-            self.problems().add(span, message, "write exactly one of them");
-            return None;
-        }
-        WrittenEffect::KeyRevoked {} => Effect::KeyRevoked,
-    })
-}
+        Some(match written {
+            WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
+            WrittenEffect::BrownOut { error_rate } => {
+                Effect::BrownOut { error_rate: error_rate.get() }
+            }
+            WrittenEffect::SlowDown { factor } => Effect::SlowDown { factor: factor.get() },
+            WrittenEffect::Quota { used_share: Some(share), limit_factor: None } => {
+                Effect::QuotaUsed { share: share.get() }
+            }
+            WrittenEffect::Quota { used_share: None, limit_factor: Some(factor) } => {
+                Effect::QuotaCut { factor: factor.get() }
+            }
+            WrittenEffect::Quota { .. } => {
+                let cure = "write exactly one of `used_share` and `limit_factor`";
+                self.problems().add(
+                    span,
+                    "a quota fault sets or cuts the quota, not both or neither",
+                    cure,
+                );
+                return None;
+            }
+            WrittenEffect::RateLimitStorm { refused_share, retry_after } => {
+                Effect::RateLimitStorm {
+                    refused_share: refused_share.get(),
+                    retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
+                }
+            }
+            WrittenEffect::QualityDrift { quality_points, success_factor } => {
+                Effect::QualityDrift {
+                    quality_points: quality_points.get(),
+                    success_factor: success_factor.get(),
+                }
+            }
+            WrittenEffect::PriceChange { factor: Some(factor), to_snapshot: None } => {
+                Effect::PriceChange { factor: factor.get() }
+            }
+            WrittenEffect::PriceChange { factor: None, to_snapshot: Some(snapshot) } => {
+                return self.price_list(snapshot, target?, registry);
+            }
+            WrittenEffect::PriceChange { .. } => {
+                let message =
+                    "a price change has one of `factor` and `to_snapshot`, not both or neither";
+                self.problems().add(span, message, "write exactly one of them");
+                return None;
+            }
+            WrittenEffect::KeyRevoked {} => Effect::KeyRevoked,
+        })
+    }
 }
