@@ -1,6 +1,7 @@
 //! Faults by laws with memory and heavy tails: held against renewal theory, and the shipped year against the minutes of
 //! outage that its services reported.
 
+#[expect(dead_code, reason = "a test of the program needs but some of this")]
 mod program;
 
 use std::path::Path;
@@ -216,13 +217,13 @@ fn a_mistake_in_a_law_is_one_problem_at_its_place() {
     desk.write("x.toml", &good);
     desk.done(&["check", "x.toml"]);
     for (right, wrong, place, message, cure) in [
-        ("\"5min\"", "\"0s\"", "40:31", "`time_between_starts` is no time at all", "such as"),
-        ("shape = 0.7", "shape = 0.05", "40:31", "has the shape 0.05", "0.1 or more"),
-        ("shape = 0.7", "shape = 0", "40:55", "cannot be 0", ""),
+        ("\"5min\"", "\"0s\"", "40:1", "`time_between_starts` is no time at all", "such as"),
+        ("shape = 0.7", "shape = 0.05", "40:1", "has the shape 0.05", "0.1 or more"),
+        ("shape = 0.7", "shape = 0", "40:56", "cannot be 0", ""),
         (
             "weibull = { mean = \"5min\", shape = 0.7 }",
             "lomax = { mean = \"5min\", shape = 1 }",
-            "40:29",
+            "40:1",
             "no Lomax law has a mean",
             "shape above 1",
         ),

@@ -65,8 +65,8 @@ pub(super) fn manifest(
                     name: fault.name.clone(),
                     effect: fault.effect.name().to_owned(),
                     sets: fault.sets.iter().map(|set| named(set)).collect(),
-                    mean_time_between_s: fault.time_between.mean().unwrap_or(f64::MAX),
-                    mean_duration_s: fault.duration.mean().unwrap_or(f64::MAX),
+                    mean_time_between_s: mean_s(&fault.time_between),
+                    mean_duration_s: mean_s(&fault.duration),
                     from_starts: fault.counts_from == CountsFrom::Start,
                     laws: laws(fault),
                     from_s: fault.start.as_secs_f64(),
@@ -163,6 +163,15 @@ fn hashed(name: &str, text: &str) -> Text {
         name: file_name(name),
         sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         text: text.to_owned(),
+    }
+}
+
+/// The mean of a law of seconds as it was written, without what computing with its scale has left behind.
+fn mean_s(law: &Law) -> f64 {
+    let mean = law.mean().unwrap_or(f64::MAX);
+    match law {
+        Law::Exponential { .. } => mean,
+        _ => (1e6 * mean).round() / 1e6,
     }
 }
 

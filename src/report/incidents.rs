@@ -46,13 +46,12 @@ pub fn incidents(provider: &str, window: (f64, f64), history: &History) -> Strin
     }
     if let (Some(with), Some(best)) =
         (&history.durations_with_zeros, history.durations.fits.first())
+        && with.n > best.n
     {
-        if with.n > best.n {
-            text.push_str(&format!(
-                "with {SHORTEST_S} s for those with one time: {}\n",
-                in_words(with)
-            ));
-        }
+        text.push_str(&format!(
+            "with {SHORTEST_S} s for those with one time: {}\n",
+            in_words(with)
+        ));
     }
     text.push_str("\nAs faults of a scenario, of which the effect is yours to say:\n\n");
     text.push_str(&fault(provider, history));
