@@ -392,7 +392,8 @@ fn the_architecture_text_lists_the_layers_in_their_order() {
 #[test]
 fn data_of_other_origin_is_named_in_the_notice() {
     let notice = fs::read_to_string(root().join("NOTICE")).expect("NOTICE");
-    let folders = ["scenarios/traces", "scenarios/outcomes"].map(|folder| below(&root().join(folder)));
+    let folders =
+        ["scenarios/traces", "scenarios/outcomes"].map(|folder| below(&root().join(folder)));
     let parquet: Vec<&PathBuf> = folders
         .iter()
         .flatten()

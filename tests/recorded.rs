@@ -349,11 +349,7 @@ fn mistakes_are_told_with_their_place_and_cure() {
             "stack.order.predicted.by.knn.k = 0",
             "stack.order.predicted.by.knn.k",
         ),
-        (
-            "features = \"f.csv\"\n",
-            "models = [\"a\", \"z\"]\n",
-            "has no answer of the model `z`",
-        ),
+        ("features = \"f.csv\"\n", "models = [\"a\", \"z\"]\n", "has no answer of the model `z`"),
         (
             "[workload",
             "[[task_types]]\nname = \"x\"\nlevel = \"L1\"\ndomains = [\"u\", \"w\"]\n[workload",

@@ -321,6 +321,7 @@ impl RecordedReport<'_> {
             y_axis: Axis::new("Mean quality", ""),
             lines: lines.collect(),
             dots: dots.collect(),
+            dots_name: "one setting".to_owned(),
         }
     }
 }

@@ -46,6 +46,7 @@ pub fn chart(frontier: &Frontier, table: &str) -> FrontierChart {
         y_axis: Axis::new("Mean quality", ""),
         lines,
         dots,
+        dots_name: "single model".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Cost-quality curves: a line for each kind of router, and named dots of single models and references.
+//! Cost-quality curves: a line for each kind of router, and named dots of what has one setting, and of references.
 
 use super::geometry;
 use super::legend::{self, Entry, Sample};
@@ -27,11 +27,11 @@ pub struct NamedDot {
     pub name: String,
     /// The place, with its interval upward.
     pub point: Point,
-    /// Whether it is a reference that nothing reaches, drawn as a ring, rather than a single model.
+    /// Whether it is a reference that nothing reaches, drawn as a ring.
     pub is_reference: bool,
 }
 
-/// Lines of routers and dots of single models over cost.
+/// Lines of routers, and dots, over cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrontierChart {
     /// The title, in two lines at most.
@@ -46,6 +46,8 @@ pub struct FrontierChart {
     pub lines: Vec<Line>,
     /// The dots, the most important first: it is named first.
     pub dots: Vec<NamedDot>,
+    /// What the legend calls a dot that is no reference.
+    pub dots_name: String,
 }
 
 /// Points of a curve between its ends: what is straight in dollars is bent where factors are equally far apart.
@@ -104,7 +106,7 @@ impl FrontierChart {
 
     fn entries(&self) -> Vec<Entry> {
         let mut entries = plot::entries(self.lines.iter(), &[]);
-        for (is_reference, name) in [(false, "single model"), (true, "reference")] {
+        for (is_reference, name) in [(false, &*self.dots_name), (true, "reference")] {
             if self.dots.iter().any(|dot| dot.is_reference == is_reference) {
                 entries.push(Entry { sample: Sample::Dot(style(is_reference)), name: name.into() });
             }
@@ -265,6 +267,7 @@ mod tests {
             y_axis: Axis::new("Quality", ""),
             lines: vec![Line { name: "router".to_owned(), colour: 0, points }],
             dots: dots.collect(),
+            dots_name: "single model".to_owned(),
         }
     }
 
