@@ -5,6 +5,7 @@
 
 #[path = "support/studies.rs"]
 #[macro_use]
+#[expect(dead_code, reason = "a study needs but some of this")]
 mod studies;
 
 use reflexarc::analysis::off_policy::{

@@ -386,7 +386,7 @@ fn check(path: &Path, column: &Column, wanted: &Wanted, first: u64) -> Result<()
                     Kind::Text | Kind::Number => value.is_finite(),
                     Kind::NonNegative => value.is_finite() && value >= 0.0,
                     Kind::Share => (0.0..=1.0).contains(&value),
-                    Kind::Count => value >= 0.0 && value <= 4_294_967_295.0 && value.fract() == 0.0,
+                    Kind::Count => (0.0..=4_294_967_295.0).contains(&value) && value.fract() == 0.0,
                 };
                 if !possible {
                     return Err(wrong(path, wanted, first + row as u64, &value.to_string()));

@@ -159,12 +159,15 @@ fn read(
     Ok((log, probabilities, has_rewards))
 }
 
+/// Context, action, probability and predicted reward.
+type Given = (u32, u32, f64, f64);
+
 /// Reads the target's probabilities by context and action, and a reward model's predictions where the table has them.
 fn read_probabilities(
     path: &Path,
     columns: &Columns,
     known: &mut Vocabulary,
-) -> Result<(Vec<(u32, u32, f64, f64)>, bool), DataError> {
+) -> Result<(Vec<Given>, bool), DataError> {
     let mut wanted = vec![
         Wanted::new(&columns.action, Kind::Text),
         Wanted::new("probability", Kind::Share),

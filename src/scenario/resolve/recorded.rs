@@ -243,7 +243,7 @@ impl Resolver<'_> {
                 (n == own.len() as f64 * table.models.len() as f64, sum / f64::max(n, 1.0))
             };
             let written = written.get(at);
-            let sides: [(&str, bool, fn(&Answer) -> u32, &mut Tokens); 2] = [
+            let sides: [Side<'_>; 2] = [
                 (
                     "input_tokens",
                     written.is_some_and(|own| own.input_tokens.is_some()),
@@ -290,6 +290,9 @@ impl Resolver<'_> {
         used.is_some_and(|used| used.value == FROM_TABLE)
     }
 }
+
+/// A key of a task type's tokens: whether it is written, what is recorded of it, and where it goes.
+type Side<'t> = (&'static str, bool, fn(&Answer) -> u32, &'t mut Tokens);
 
 /// The sort of a domain's prompts, where nothing is written of it.
 fn of_domain(name: &str) -> TaskType {
