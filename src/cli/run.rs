@@ -146,6 +146,12 @@ impl Run {
                     "error: --seeds holds {both}, a selection seed of [[parameter_studies]]; report on other seeds"
                 ));
             }
+            let won_on = study.compare.selection_seeds.iter().flatten();
+            if let Some(both) = won_on.into_iter().find(|seed| study.seeds.contains(seed)) {
+                return Err(format!(
+                    "error: --seeds holds {both}, a selection seed of [compare]; report on other seeds"
+                ));
+            }
             let chosen_on = study.criteria.as_ref().map(|criteria| &criteria.selection_seeds);
             let both = chosen_on.into_iter().flatten().find(|seed| study.seeds.contains(seed));
             if let Some(both) = both {

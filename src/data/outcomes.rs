@@ -51,6 +51,8 @@ struct Reading {
     prompts: Vec<String>,
     domain_of: Vec<u16>,
     place_of: BTreeMap<String, u32>,
+    /// The last row's prompt: tables are mostly in order of prompts or of models, so the next is this or the one behind.
+    last: usize,
     answers: Vec<Vec<Answer>>,
     rows: u64,
 }
@@ -69,6 +71,7 @@ pub fn read(source: &Source) -> Result<Loaded, DataError> {
         prompts: Vec::new(),
         domain_of: Vec::new(),
         place_of: BTreeMap::new(),
+        last: 0,
         answers: vec![Vec::new(); source.models.len()],
         rows: 0,
     };
@@ -179,8 +182,10 @@ impl Reading {
         };
         let name = columns[0].text(row);
         let domain = place(&mut self.domains, domain) as u16;
-        let prompt = match self.place_of.get(name) {
-            Some(&prompt) => prompt as usize,
+        let is_at = |at: &usize| self.prompts.get(*at).is_some_and(|own| own == name);
+        let near = [self.last, self.last + 1].into_iter().find(is_at);
+        let prompt = match near.or_else(|| self.place_of.get(name).map(|at| *at as usize)) {
+            Some(prompt) => prompt,
             None => {
                 self.place_of.insert(name.to_owned(), self.prompts.len() as u32);
                 self.prompts.push(name.to_owned());
@@ -188,6 +193,7 @@ impl Reading {
                 self.prompts.len() - 1
             }
         };
+        self.last = prompt;
         if self.domain_of[prompt] != domain {
             let own = &self.domains[usize::from(self.domain_of[prompt])];
             let reason = format!("puts the prompt `{name}` elsewhere than before, in `{own}`");
