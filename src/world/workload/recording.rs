@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn stretching_is_exact_and_gives_the_rate_asked_for() {
-        let whole = recording(&[0.0, 0.123_456_789, 3501.721_937], true);
+        let whole = recording(&[0.0, 0.123_456_789, 3_501.721_937], true);
         let day = whole.stretched(24.0);
         assert_eq!(day.nth(1).expect("a request").0, SimTime(123_456_789 * 24));
         assert_eq!(day.nth(2).expect("a request").0, SimTime(3_501_721_937_000 * 24));
