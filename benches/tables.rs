@@ -53,7 +53,9 @@ fn main() {
     let n_prompts = ROWS / MODELS;
     let rows = n_prompts * MODELS;
     let folder = tempfile::tempdir().expect("a folder for a while");
-    println!("| outcome table | rows | file, MB | rows/s | answers held, MB | peak memory, MB | ratio |");
+    println!(
+        "| outcome table | rows | file, MB | rows/s | answers held, MB | peak memory, MB | ratio |"
+    );
     println!("|---|---:|---:|---:|---:|---:|---:|");
     // The peak only grows, so the order that needs less comes first.
     for (name, by_model) in [("CSV by model", true), ("CSV by prompt", false)] {

@@ -31,20 +31,6 @@ pub fn instant_of(zone: &TimeZone, local: DateTime) -> Timestamp {
     }
 }
 
-/// Nanoseconds since 1970 of a date and time as logs write it, such as `2023-11-16 18:15:46.6805900`; without an offset
-/// behind it the wall clock is taken as UTC. `None` if it is none, or lies outside of the years 1678 to 2261.
-#[must_use]
-pub fn logged_nanos(text: &str) -> Option<i64> {
-    if !text.contains(':') {
-        return None;
-    }
-    let at = match text.parse::<Timestamp>() {
-        Ok(at) => at,
-        Err(_) => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
-    };
-    i64::try_from(at.as_nanosecond()).ok()
-}
-
 /// Maps virtual time to local time of one zone; asked with times that never go back.
 #[derive(Clone, Debug)]
 pub struct LocalClock {
@@ -381,18 +367,6 @@ mod tests {
         }
         // To 00:00, 00:30, 01:00, 02:00 where the clocks go to 03:00, and midnight.
         assert_eq!(steps, [1800.5, 1800.0, 1800.0, 3600.0, 21.0 * 3600.0]);
-    }
-
-    #[test]
-    fn times_of_logs_are_read_to_the_last_digit() {
-        let nanos = logged_nanos("2023-11-16 18:15:46.6805900");
-        assert_eq!(nanos, Some(1_700_158_546_680_590_000));
-        // 2024's logs carry an offset.
-        assert_eq!(logged_nanos("2023-11-16 19:15:46.680590+01:00"), nanos);
-        assert_eq!(logged_nanos("2023-11-16T18:15:46.68059Z"), nanos);
-        for bad in ["", "18:15:46", "2023-11-16", "2023-13-16 18:15:46", "1700158546.68"] {
-            assert_eq!(logged_nanos(bad), None, "{bad}");
-        }
     }
 
     #[test]

@@ -354,7 +354,7 @@ fn pair_features(cell: &Cell, level: Level, model: usize) -> Vec<f64> {
 
 #[test]
 fn learners_of_linear_rewards_believe_their_regression_of_a_usual_request() {
-    let by_model = ["lin_ucb", "lin_ts", "square_cb"].map(|name| (name, false));
+    let by_model = ["lin_ucb", "lin_ts", "square_cb", "pilot"].map(|name| (name, false));
     let learners: Vec<(&str, bool)> =
         by_model.into_iter().chain([("lin_ucb_shared", true)]).collect();
     // `d_lin_ucb` and `pareto_bandit` forget; their own tests follow their figures.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use program::{Desk, Said};
+use program::{Desk, OUTAGE, Said};
 use reflexarc::data::table::{Kind, Table, Wanted};
 use serde_json::Value;
 
@@ -140,11 +140,9 @@ fn what_was_imported_imports_again_and_is_a_workload() {
     for said in ["a.parquet (plain, 2000 rows)", "requests  2,000 in 15 min 57 s", "b.parquet\n"] {
         assert!(text.contains(said), "{said:?} is not in\n{text}");
     }
-    let scenario = include_str!("data/good.toml");
-    assert_eq!(scenario.matches("[workload.poisson]").count(), 1);
-    let begin = scenario.find("[workload.poisson]").expect("a workload");
-    let rest = scenario[begin + 1..].find("\n[").map_or("", |end| &scenario[begin + 1 + end..]);
-    let replay = format!("{}[workload.trace]\nfile = \"a.parquet\"\n{rest}", &scenario[..begin]);
+    let trace = "[workload.trace]\nfile = \"a.parquet\"";
+    let replay = OUTAGE.replace("[workload.poisson]\nrate_per_s = 0.2", trace);
+    assert_ne!(replay, OUTAGE);
     desk.write("replay.toml", &replay);
     desk.done(&["check", "replay.toml"]);
 }
@@ -268,6 +266,7 @@ fn logs_of_one_clock_go_on_one_time_line() {
     let found = import(&desk, &["a.csv", "b.csv", "--out", "out.parquet"]);
     assert_eq!(found["traffic"]["requests"], 6);
     assert_eq!(found["traffic"]["duration_s"], 604.541_877_1);
+    fs::remove_file(desk.path("out.parquet")).expect("removed");
     desk.write("plain.csv", "arrived_s,input_tokens,output_tokens\n0,1,1\n");
     let said = refused(&desk, &["plain.csv", "plain.csv"]);
     assert!(said.err.contains("whose times are its own; import it alone"), "{said:?}");

@@ -331,9 +331,10 @@ mod tests {
     #[test]
     fn costs_at_a_quality_lie_on_the_hull() {
         let hull = points(&[(1.0, 0.2), (3.0, 0.8), (5.0, 0.9)]);
-        assert_eq!(cost_at(&hull, 0.1), Some(1.0));
-        assert_eq!(cost_at(&hull, 0.5), Some(2.0));
-        assert_eq!(cost_at(&hull, 0.8), Some(3.0));
+        for (quality, cost) in [(0.1, 1.0), (0.5, 2.0), (0.8, 3.0)] {
+            let found = cost_at(&hull, quality).expect("on the hull");
+            assert!((found - cost).abs() < 1e-12, "{found} instead of {cost}");
+        }
         assert_eq!(cost_at(&hull, 0.91), None);
     }
 

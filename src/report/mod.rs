@@ -140,7 +140,8 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
             summary::console(&evidence, &policies, comparison, &dashboard)
         }
     };
-    let text = text + &verdicts.console() + "\n" + &criteria;
+    let prompts = recorded.as_ref().map(RecordedReport::console).unwrap_or_default();
+    let text = text + &prompts + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }
 

@@ -17,15 +17,19 @@ use crate::report::number::{count, counted, percent, rounded, usd, with_sign};
 use crate::report::table::TextTable;
 use crate::results::ResultsError;
 use crate::results::column::Table;
-use crate::results::folder::REPORTS;
 use crate::results::manifest::{BlockEntry, Manifest, RecordedEntry};
 use crate::results::parquet::Rows;
 use crate::results::schema::Tasks;
 
+/// Where the report stands within the folder of results.
+pub(super) const PATH: &str = "reports/recorded-outcomes.md";
 /// Resamples of prompts: the limits move by some 2 % of the half width from key to key.
 const RESAMPLES: u32 = 4_000;
 /// Figures of a variant in the columns that are resampled.
 const WIDTH: usize = 3;
+
+/// Statistics of a variant.
+const OF_VARIANT: usize = 6;
 
 /// What a variant got of the prompts.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,8 @@ struct Standing {
     quality: Measured,
     cost: Measured,
     reward: Measured,
+    /// Reward less that of the best single model.
+    earned: Measured,
     /// Quality less that of the best single model.
     gain: Measured,
     /// The share of the way from the best single model's quality to that of the oracle.
@@ -98,8 +104,7 @@ impl<'a> RecordedReport<'a> {
 
     /// The document.
     pub(super) fn report(&self) -> Report {
-        let path = format!("{REPORTS}/recorded-outcomes.md");
-        Report { group: "Recorded outcomes".to_owned(), path, text: self.text() }
+        Report { group: "Recorded outcomes".to_owned(), path: PATH.to_owned(), text: self.text() }
     }
 
     fn name(&self, variant: usize) -> &str {
@@ -165,6 +170,16 @@ impl<'a> RecordedReport<'a> {
         text
     }
 
+    /// What is worth a look on the console: who won, and what its curve saves.
+    pub(super) fn console(&self) -> String {
+        let of = |own: &OfBlock<'_>| {
+            let sentence = self.sentence(own).replace('`', "");
+            format!("{sentence}\n\n{}\n", self.families(own).console())
+        };
+        let text: String = self.blocks.iter().map(of).collect();
+        format!("over prompts\n\n{text}")
+    }
+
     /// Who won where it was chosen, and what that is worth here.
     fn sentence(&self, own: &OfBlock<'_>) -> String {
         let winner = self.manifest.winners.iter().find(|w| w.block == own.block.name);
@@ -182,8 +197,10 @@ impl<'a> RecordedReport<'a> {
             None => " It earns most on the prompts asked here as well.".to_owned(),
         };
         format!(
-            "`{name}` was best on the prompts set apart. Asked here it earns {} of reward a prompt: quality {} at {}.{besides}",
+            "`{name}` was best on the prompts set apart. Asked here it earns {} of reward a prompt, {} over the best single \
+             model: quality {} at {}.{besides}",
             with_interval(&standing.reward, |v| rounded(v, 4)),
+            with_interval(&standing.earned, |v| with_sign(&format!("{v:.4}"))),
             with_interval(&standing.quality, |v| percent(v, 2)),
             with_interval(&standing.cost, usd),
         )
@@ -197,17 +214,19 @@ impl<'a> RecordedReport<'a> {
         let mut table = TextTable::new([
             "variant",
             "reward",
+            "over the best single",
             "quality, %",
+            "over the best single, points",
             "cost per prompt, USD",
-            "quality over the best single, points",
             "gap to the oracle closed, %",
             "sd over orderings",
         ]);
         for s in &own.standings {
             let points = |v: f64| format!("{:.2}", 100.0 * v);
-            let gain = match s.variant == own.single {
+            let over = |gain: &Measured, show: &dyn Fn(f64) -> String| match s.variant == own.single
+            {
                 true => "-".to_owned(),
-                false => with_interval(&s.gain, |v| with_sign(&points(v))),
+                false => with_interval(gain, |v| with_sign(&show(v))),
             };
             let gap = s
                 .gap_closed
@@ -221,9 +240,10 @@ impl<'a> RecordedReport<'a> {
             table.push(vec![
                 format!("{}{marks}", self.name(s.variant)),
                 with_interval(&s.reward, |v| rounded(v, 4)),
+                over(&s.earned, &|v| format!("{v:.4}")),
                 with_interval(&s.quality, points),
+                over(&s.gain, &points),
                 with_interval(&s.cost, |v| rounded(v, 3)),
-                gain,
                 gap.unwrap_or_else(|| "-".to_owned()),
                 rounded(s.over_orderings, 2),
             ]);
@@ -388,7 +408,9 @@ impl<'a> OfBlock<'a> {
                     (own.quality - best.quality) / (oracle - best.quality)
                 });
                 let reward = means[WIDTH * variant + 2];
-                all.extend([own.quality, own.cost_usd, reward, own.quality - best.quality, gap]);
+                let earned = reward - means[WIDTH * single + 2];
+                let gain = own.quality - best.quality;
+                all.extend([own.quality, own.cost_usd, reward, earned, gain, gap]);
             }
             let others: Vec<Point> = deployable.iter().map(|v| point(means, *v)).collect();
             for (_, members) in &families {
@@ -402,9 +424,9 @@ impl<'a> OfBlock<'a> {
             all
         };
         let figures = measured(&columns, &bootstrap, statistics);
-        let (of_variants, of_families) = figures.split_at(5 * gathered.len());
+        let (of_variants, of_families) = figures.split_at(OF_VARIANT * gathered.len());
         let mut standings: Vec<Standing> = of_variants
-            .chunks_exact(5)
+            .chunks_exact(OF_VARIANT)
             .enumerate()
             .map(|(variant, own)| {
                 let mut over = Moments::default();
@@ -414,8 +436,9 @@ impl<'a> OfBlock<'a> {
                     quality: own[0],
                     cost: own[1],
                     reward: own[2],
-                    gain: own[3],
-                    gap_closed: oracle.map(|_| own[4]),
+                    earned: own[3],
+                    gain: own[4],
+                    gap_closed: oracle.map(|_| own[5]),
                     over_orderings: over.variance().max(0.0).sqrt(),
                 }
             })

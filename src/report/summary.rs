@@ -11,6 +11,7 @@ use crate::report::entries::{Entries, heading, with_interval};
 use crate::report::expectations::Verdicts;
 use crate::report::number::{rounded, signed};
 use crate::report::policies::Policies;
+use crate::report::recorded;
 use crate::report::table::TextTable;
 use crate::results::manifest::{BlockEntry, Manifest};
 
@@ -146,6 +147,10 @@ fn difference_table(
 pub(super) fn seeds_text(manifest: &Manifest) -> String {
     match manifest.seeds.len() {
         1 => "one seed, so no intervals".to_owned(),
+        n if manifest.recorded.is_some() => format!(
+            "means over {n} orderings of the same prompts, with 95 % intervals over orderings alone; those over prompts stand in {}",
+            recorded::PATH
+        ),
         n => format!("means over {n} seeds with 95 % intervals"),
     }
 }

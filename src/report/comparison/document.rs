@@ -10,6 +10,7 @@ use crate::report::comparison::{Comparison, is_bandit};
 use crate::report::document::Document;
 use crate::report::entries::with_interval;
 use crate::report::number::{estimated, percent, rounded, shown, with_sign};
+use crate::report::recorded;
 use crate::report::table::TextTable;
 
 /// Seeds from which the interval of an interquartile mean covers as often as it says.
@@ -33,6 +34,12 @@ impl Comparison<'_> {
                 manifest.variants.len()
             ),
         });
+        if manifest.recorded.is_some() {
+            text.paragraph(&format!(
+                "Seeds are orderings of the same recorded prompts: intervals, tests and verdicts here say what the order of prompts does, not what other prompts would. Intervals over prompts stand in [{}](recorded-outcomes.md).",
+                recorded::PATH
+            ));
+        }
         if self.blocks.iter().any(|block| block.leader.as_ref().is_some_and(|l| l.of > 1)) {
             text.paragraph(
                 "The best of several was found by looking at these very seeds, so its figure is likely a little too good (winner's curse), the more so the closer the next ones are: run the one you choose on other seeds (`--seeds`) before you believe its lead.",
