@@ -481,7 +481,12 @@ fn a_trace_that_cannot_be_used_is_one_clear_error_with_file_and_cure() {
             "row 1, column `output_length`: has no value",
             "mend or remove the row",
         ),
-        ("torn.jsonl", Some("{\"timestamp\": 1, \"inp".to_owned()), "row 1", "JSON"),
+        (
+            "torn.jsonl",
+            Some("{\"timestamp\": 1, \"inp".to_owned()),
+            "row 1: is cut off",
+            "write an object a line",
+        ),
     ];
     let desk = Desk::new();
     for (name, content, cause, cure) in bad {

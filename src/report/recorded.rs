@@ -128,7 +128,7 @@ impl<'a> RecordedReport<'a> {
                 counted(self.manifest.seeds.len() as f64, "seed"),
             ));
             document.section_of_block(self.manifest, "Cost-quality curves");
-            document.table(&self.families(own));
+            document.table(&self.families(own, 1));
             let (from, to) = own.costs;
             document.paragraph(&format!(
                 "A family's curve is the non-decreasing convex hull of its settings: what random mixtures of them reach. \
@@ -174,7 +174,7 @@ impl<'a> RecordedReport<'a> {
     pub(super) fn console(&self) -> String {
         let of = |own: &OfBlock<'_>| {
             let sentence = self.sentence(own).replace('`', "");
-            format!("{sentence}\n\n{}\n", self.families(own).console())
+            format!("{sentence}\n\n{}\n", self.families(own, 2).console())
         };
         let text: String = self.blocks.iter().map(of).collect();
         format!("over prompts\n\n{text}")
@@ -251,7 +251,8 @@ impl<'a> RecordedReport<'a> {
         table
     }
 
-    fn families(&self, own: &OfBlock<'_>) -> TextTable {
+    /// The families with so many settings or more.
+    fn families(&self, own: &OfBlock<'_>, settings: usize) -> TextTable {
         let mut table = TextTable::new([
             "family",
             "settings",
@@ -259,7 +260,7 @@ impl<'a> RecordedReport<'a> {
             "cost saved at equal quality, %",
             "Pareto distance",
         ]);
-        for family in &own.families {
+        for family in own.families.iter().filter(|own| own.members.len() >= settings) {
             let share = family.cost_share;
             let saved = match share.value.is_nan() {
                 true => "never as good".to_owned(),

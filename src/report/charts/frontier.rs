@@ -281,7 +281,8 @@ mod tests {
         assert_eq!(named(&chart(&[(1e-5, 0.2), (1e-4, 0.6), (1e-3, 0.9)])), 3);
         // Two far away leave the crowd little room across, and its intervals are short.
         let crowd = (0..40).map(|n| (1e-4 + 1e-7 * f64::from(n), 0.5));
-        let crowd: Vec<(f64, f64)> = crowd.chain([(1e-5, 0.1), (1e-3, 0.9)]).collect();
+        let crowd = std::iter::once((1e-5, 0.1)).chain(crowd).chain([(1e-3, 0.9)]);
+        let crowd: Vec<(f64, f64)> = crowd.collect();
         assert!((3..42).contains(&named(&chart(&crowd))));
     }
 
