@@ -47,6 +47,8 @@ struct Reading {
     models: Vec<String>,
     /// New models may come up.
     open: bool,
+    /// Models of the table that are not wanted.
+    others: Vec<String>,
     domains: Vec<String>,
     prompts: Vec<String>,
     domain_of: Vec<u16>,
@@ -67,6 +69,7 @@ pub fn read(source: &Source) -> Result<Loaded, DataError> {
     let mut reading = Reading {
         models: source.models.clone(),
         open: source.models.is_empty(),
+        others: Vec::new(),
         domains: Vec::new(),
         prompts: Vec::new(),
         domain_of: Vec::new(),
@@ -101,9 +104,12 @@ pub fn read(source: &Source) -> Result<Loaded, DataError> {
         }
     }
     if let Some(at) = reading.answers.iter().position(Vec::is_empty) {
-        let known = "name models that the table has";
+        let known = reading.models.iter().zip(&reading.answers).filter(|(_, own)| !own.is_empty());
+        let mut known: Vec<String> = known.map(|(name, _)| name.clone()).collect();
+        known.append(&mut reading.others);
+        let cure = format!("it has `{}`", known.join("`, `"));
         let reason = format!("has no answer of the model `{}`", reading.models[at]);
-        return Err(DataError::of_file(path, reason, known));
+        return Err(DataError::of_file(path, reason, cure));
     }
     if reading.rows == 0 {
         return Err(DataError::of_file(path, "has no row that is wanted", "give it rows"));
@@ -173,7 +179,10 @@ impl Reading {
                 self.answers.push(Vec::new());
                 self.models.len() - 1
             }
-            None => return Ok(()),
+            None => {
+                place(&mut self.others, model);
+                return Ok(());
+            }
         };
         self.rows += 1;
         let domain = match &columns[3] {

@@ -197,7 +197,10 @@ fn of_csv(path: &Path, error: &csv::Error) -> DataError {
 }
 
 fn of_parquet(path: &Path, error: FileError) -> DataError {
-    let cure = "it may be cut off or no Parquet: write it again";
+    let cure = match path.is_file() {
+        true => "it may be cut off or no Parquet: write it again",
+        false => "name a file that is there",
+    };
     DataError::of_file(path, format!("cannot be read: {}", error.0), cure)
 }
 

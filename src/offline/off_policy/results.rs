@@ -254,6 +254,11 @@ pub fn evaluate_results(folder: &Path, question: &OfResults) -> Result<String, O
     let block = named(question.block.as_deref(), &blocks, "--block", "block")?;
     let is_bandit = manifest.blocks.iter().any(|b| b.name == block && b.bandit.is_some());
     let calls = read_calls(folder, &block, question)?;
+    if manifest.variants.iter().all(|v| calls.of(v).all(|run| run.calls.is_empty())) {
+        return question_error(format!(
+            "the results hold no calls of block `{block}`; run the scenario with `[record] attempts = true`"
+        ));
+    }
     let variant = match &question.variant {
         Some(_) => named(question.variant.as_deref(), &manifest.variants, "--variant", "variant")?,
         None => {
