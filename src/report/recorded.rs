@@ -232,13 +232,19 @@ impl<'a> RecordedReport<'a> {
                 .gap_closed
                 .as_ref()
                 .map(|gap| with_interval(gap, |v| format!("{:.1}", 100.0 * v)));
-            let marks = match s.variant {
-                v if v == own.single => " (best single)",
-                v if Some(v) == own.oracle => " (realised oracle)",
+            let mark = match s.variant {
+                v if v == own.single => "best single",
+                v if Some(v) == own.oracle => "realised oracle",
                 _ => "",
             };
+            let name = self.name(s.variant);
+            let marked = match mark {
+                "" => name.to_owned(),
+                mark if mark == name => name.to_owned(),
+                mark => format!("{name} ({mark})"),
+            };
             table.push(vec![
-                format!("{}{marks}", self.name(s.variant)),
+                marked,
                 with_interval(&s.reward, |v| rounded(v, 4)),
                 over(&s.earned, &|v| format!("{v:.4}")),
                 with_interval(&s.quality, points),
