@@ -3,9 +3,12 @@
 
 #[expect(dead_code, reason = "a test of the program needs but some of this")]
 mod program;
+#[path = "support/means.rs"]
+mod means;
 
 use std::path::Path;
 
+use means::mean_and_error;
 use program::{Desk, OUTAGE};
 use reflexarc::analysis::fit::Law;
 use reflexarc::math;
@@ -63,13 +66,6 @@ fn share(faults: &[(f64, f64)], from: f64, upto: f64) -> f64 {
         reached = reached.max(end);
     }
     covered / (upto - from)
-}
-
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
 }
 
 /// The mean lies within 3.3 standard errors: alpha = 0.001.

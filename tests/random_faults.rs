@@ -1,12 +1,15 @@
 //! Faults that come at random: their law, their independence, and that a run lives through exactly what was drawn.
 
 mod program;
+#[path = "support/means.rs"]
+mod means;
 #[path = "support/record.rs"]
 mod record;
 mod support;
 
 use std::collections::BTreeMap;
 
+use means::mean_and_error;
 use program::{Desk, OUTAGE, assert_same, files};
 use reflexarc::analysis::fit::Law;
 use reflexarc::domain::Outcome;
@@ -70,13 +73,6 @@ fn by_model(spec: &RandomFaultSpec, seed: u64) -> Vec<Vec<(f64, f64)>> {
 /// Hours below `upto` in which faults last.
 fn down(faults: &[(f64, f64)], upto: f64) -> f64 {
     faults.iter().map(|(from, to)| (to.min(upto) - from).max(0.0)).sum()
-}
-
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
 }
 
 /// The mean lies within 3.9 standard errors: alpha = 1e-4.
