@@ -26,8 +26,10 @@ pub enum Outcome {
     Partial,
     /// A wrong or useless answer.
     Failure,
-    /// The provider answered with an error (5xx or a broken connection).
+    /// The provider answered with an error (5xx).
     ApiError,
+    /// The connection broke, or none came about, before any byte of an answer.
+    ConnectionError,
     /// No answer within the call's timeout.
     Timeout,
     /// Refused with 429 by a limit of requests or tokens per minute.
@@ -36,7 +38,13 @@ pub enum Outcome {
     QuotaExhausted,
     /// Refused: the key is missing, invalid or revoked.
     Auth,
-    /// No model was left to call.
+    /// Refused: the prompt is longer than the model's context.
+    ContextLength,
+    /// Refused by the provider's content filter.
+    ContentPolicy,
+    /// The caller no longer wanted the answer, since another call of the step had brought one.
+    Cancelled,
+    /// No model was left to call, or the stack refused the step itself.
     Shed,
     /// Cut off by the end of the run.
     Interrupted,
@@ -44,15 +52,19 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Success,
         Self::Partial,
         Self::Failure,
         Self::ApiError,
+        Self::ConnectionError,
         Self::Timeout,
         Self::RateLimited,
         Self::QuotaExhausted,
         Self::Auth,
+        Self::ContextLength,
+        Self::ContentPolicy,
+        Self::Cancelled,
         Self::Shed,
         Self::Interrupted,
     ];
@@ -65,10 +77,14 @@ impl Outcome {
             Self::Partial => "partial",
             Self::Failure => "failure",
             Self::ApiError => "api_error",
+            Self::ConnectionError => "connection_error",
             Self::Timeout => "timeout",
             Self::RateLimited => "rate_limited",
             Self::QuotaExhausted => "quota_exhausted",
             Self::Auth => "auth",
+            Self::ContextLength => "context_length",
+            Self::ContentPolicy => "content_policy",
+            Self::Cancelled => "cancelled",
             Self::Shed => "shed",
             Self::Interrupted => "interrupted",
         }
@@ -77,7 +93,15 @@ impl Outcome {
     /// The provider refused before any work was done.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::RateLimited | Self::QuotaExhausted | Self::Auth | Self::Shed)
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::QuotaExhausted
+                | Self::Auth
+                | Self::ContextLength
+                | Self::ContentPolicy
+                | Self::Shed
+        )
     }
 
     /// The plan's quality of an outcome when nothing better is known (stage4.md section 5); 0 for refusals.
@@ -86,7 +110,7 @@ impl Outcome {
         match self {
             Self::Success => 100.0,
             Self::Partial => 50.0,
-            Self::ApiError => -10.0,
+            Self::ApiError | Self::ConnectionError => -10.0,
             Self::Timeout => 25.0,
             _ => 0.0,
         }
@@ -278,6 +302,8 @@ pub enum Role {
     Fallback,
     /// At a dearer model after an answer that a cascade did not trust.
     Escalation,
+    /// Beside a call that had not come back yet.
+    Hedge,
 }
 
 impl Role {
@@ -289,6 +315,7 @@ impl Role {
             Self::Retry => "retry",
             Self::Fallback => "fallback",
             Self::Escalation => "escalation",
+            Self::Hedge => "hedge",
         }
     }
 }
@@ -308,6 +335,8 @@ pub enum ChosenBy {
     LastResort,
     /// The allocation in force, where it binds the router.
     Allocation,
+    /// The hedging rule.
+    Hedge,
 }
 
 impl ChosenBy {
@@ -321,6 +350,7 @@ impl ChosenBy {
             Self::Fallback => "fallback",
             Self::LastResort => "last_resort",
             Self::Allocation => "allocation",
+            Self::Hedge => "hedge",
         }
     }
 }

@@ -1,7 +1,47 @@
 //! Circuit breakers: one per model, refusing calls after repeated failures.
 
-use crate::domain::{BreakerEvent, BreakerState, ModelSet, StackEvent};
+use jiff::Timestamp;
+
+use crate::domain::{BreakerEvent, BreakerState, ModelSet, Outcome, StackEvent};
+use crate::sim::stream::Streams;
 use crate::units::{ModelId, SimDuration, SimTime};
+
+/// What a breaker gave to a call that it let pass, to be handed back when the call ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permit(u32);
+
+/// How a call ended, as a breaker takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It speaks for the model.
+    Success,
+    /// It speaks against it.
+    Failure,
+    /// It says nothing of it: cancelled, or an error of the caller's own.
+    Ignored,
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallEnd {
+    /// As the breaker takes it.
+    pub verdict: Verdict,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From its permit to its end.
+    pub duration: SimDuration,
+}
+
+/// What breakers know of the stack that they stand in.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// By model, those that may take its place, itself among them: its group.
+    pub peers: Vec<ModelSet>,
+    /// The instant of virtual time zero, for windows that follow the clock.
+    pub start: Timestamp,
+    /// Random numbers of the run.
+    pub streams: Streams,
+}
 
 /// Which breaker a stack has.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +101,14 @@ impl Stage4Breaker {
         self.state != BreakerState::Open || now.since(self.opened) >= self.rule.open_for
     }
 
+    /// When its time alone lets a call pass.
+    fn passes_from(&self) -> SimTime {
+        match self.state {
+            BreakerState::Open => self.opened + self.rule.open_for,
+            _ => SimTime::ZERO,
+        }
+    }
+
     /// Asks for a call: half-opens if its time has come, and says whether the call passes.
     pub fn acquire(&mut self, now: SimTime) -> bool {
         if !self.would_pass(now) {
@@ -106,12 +154,14 @@ pub struct Breakers {
 }
 
 impl Breakers {
-    /// Closed breakers for `n_models` models, or none at all.
+    /// Closed breakers for all models, or none at all.
     #[must_use]
-    pub fn new(rule: &BreakerRule, n_models: usize) -> Self {
+    pub fn new(rule: &BreakerRule, surroundings: &Surroundings) -> Self {
         let breakers = match rule {
             BreakerRule::None => Vec::new(),
-            BreakerRule::Stage4(rule) => vec![Stage4Breaker::new(*rule); n_models],
+            BreakerRule::Stage4(rule) => {
+                vec![Stage4Breaker::new(*rule); surroundings.peers.len()]
+            }
         };
         Self { breakers, open: ModelSet::EMPTY }
     }
@@ -129,23 +179,52 @@ impl Breakers {
         refusing
     }
 
-    /// Asks for a call to `model`.
-    #[inline]
-    pub fn acquire(&mut self, now: SimTime, model: ModelId, log: &mut Vec<StackEvent>) -> bool {
-        self.with(now, model, log, |breaker| breaker.acquire(now)).unwrap_or(true)
+    /// The first instant from `now` on at which `model`'s breaker may let a call pass, as far as time alone decides;
+    /// `None` if it waits for something else.
+    #[must_use]
+    pub fn passes_from(&self, now: SimTime, model: ModelId) -> Option<SimTime> {
+        let breaker = self.breakers.get(model.index());
+        breaker.map_or(Some(now), |breaker| Some(breaker.passes_from().max(now)))
     }
 
-    /// Books a result of `model`.
+    /// Asks for a call to `model`.
     #[inline]
-    pub fn record(
+    pub fn acquire(
         &mut self,
         now: SimTime,
         model: ModelId,
-        success: bool,
+        log: &mut Vec<StackEvent>,
+    ) -> Option<Permit> {
+        let passes = self.with(now, model, log, |breaker| breaker.acquire(now)).unwrap_or(true);
+        passes.then_some(Permit(0))
+    }
+
+    /// Takes the result of a call to `model` that had been let pass.
+    #[inline]
+    pub fn settle(
+        &mut self,
+        now: SimTime,
+        model: ModelId,
+        _permit: Permit,
+        end: CallEnd,
         log: &mut Vec<StackEvent>,
     ) {
-        self.with(now, model, log, |breaker| breaker.record(now, success));
+        self.with(now, model, log, |breaker| match end.verdict {
+            Verdict::Success => breaker.record(now, true),
+            Verdict::Failure => breaker.record(now, false),
+            Verdict::Ignored => {}
+        });
     }
+
+    /// When a breaker changes by time alone next.
+    #[inline]
+    #[must_use]
+    pub fn due(&self) -> SimTime {
+        SimTime::NEVER
+    }
+
+    /// Makes the changes that are due at `now`.
+    pub fn advance(&mut self, _now: SimTime, _log: &mut Vec<StackEvent>) {}
 
     fn with<T>(
         &mut self,

@@ -22,7 +22,7 @@ use crate::reward::Reward;
 use crate::units::{ModelId, SimDuration};
 
 use allocator::AllocatorRule;
-use breaker::BreakerRule;
+use breaker::{BreakerRule, Permit};
 use fallback::{FallbackPlan, RetryPlan};
 use ledger::LedgerRule;
 use monitor::MonitorRule;
@@ -109,6 +109,8 @@ pub struct Call {
     pub fallback_reason: Option<FallbackReason>,
     /// Local hour of the decision, for the learner's context.
     pub hour: u8,
+    /// What the model's breaker gave it.
+    pub permit: Permit,
 }
 
 /// What the stack wants next for a step.

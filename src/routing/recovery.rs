@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::breaker::Permit;
 use super::fallback::FallbackPlan;
 use super::{Call, Chain, Next, Stack};
 use crate::domain::{
@@ -33,9 +34,9 @@ impl Stack {
             level: request.level,
             reason,
             from,
-            to: target,
+            to: target.map(|(model, _)| model),
         }));
-        let Some(model) = target else {
+        let Some((model, permit)) = target else {
             return Next::Finish;
         };
         chain.tried.insert(model);
@@ -48,6 +49,7 @@ impl Stack {
             explored: false,
             fallback_reason: Some(reason),
             hour: self.hour(now),
+            permit,
         })
     }
 
@@ -58,20 +60,19 @@ impl Stack {
         request: &Request,
         chain: &mut Chain,
         told: Option<&[f64]>,
-    ) -> Option<ModelId> {
+    ) -> Option<(ModelId, Permit)> {
         let rule = Arc::clone(&self.rule);
         let all = self.candidates(now, request.level);
         match &rule.fallback {
             FallbackPlan::None => None,
             FallbackPlan::Stage4 { order, min_tokens_left } => {
-                order[request.level.index()].iter().copied().find(|&model| {
-                    all.contains(model)
+                order[request.level.index()].iter().find_map(|&model| {
+                    let left = self.ledger.tokens_left(now, model);
+                    let may_be_called = all.contains(model)
                         && !chain.tried.contains(model)
-                        && self
-                            .ledger
-                            .tokens_left(now, model)
-                            .is_none_or(|left| left > 0 && left >= *min_tokens_left)
-                        && self.breakers.acquire(now, model, &mut self.log)
+                        && left.is_none_or(|left| left > 0 && left >= *min_tokens_left);
+                    let permit = || self.breakers.acquire(now, model, &mut self.log);
+                    may_be_called.then(permit).flatten().map(|permit| (model, permit))
                 })
             }
             FallbackPlan::Ranked { max_fallbacks } => {
@@ -88,8 +89,8 @@ impl Stack {
                         || first_largest(left, |m| self.scores[m.index()][level]),
                         |choice| choice.model,
                     );
-                    if self.breakers.acquire(now, next, &mut self.log) {
-                        return Some(next);
+                    if let Some(permit) = self.breakers.acquire(now, next, &mut self.log) {
+                        return Some((next, permit));
                     }
                     left.remove(next);
                 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::allocator::{Allocator, View as AllocatorView};
-use super::breaker::Breakers;
+use super::breaker::{Breakers, CallEnd, Permit, Surroundings, Verdict};
 use super::fallback::{FallbackPlan, RetryTarget};
 use super::ledger::Ledger;
 use super::meter::Meter;
@@ -73,7 +73,6 @@ impl Stack {
         zone: TimeZone,
         streams: Streams,
     ) -> Self {
-        let n_models = registry.models.len();
         let roster = Roster::new(&rule.present);
         let declared = Level::ALL.map(|l| registry.serving(l));
         Self {
@@ -89,7 +88,10 @@ impl Stack {
             cost_unit: Prior::of_registry(registry, Reads::Nothing, prompts).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             ledger: Ledger::new(rule.ledger, registry, start),
-            breakers: Breakers::new(&rule.breaker, n_models),
+            breakers: Breakers::new(
+                &rule.breaker,
+                &Surroundings { peers: peers(registry), start, streams },
+            ),
             scores: registry.models.iter().map(|m| m.score).collect(),
             monitor: Monitor::new(rule.monitor),
             meter: Meter::default(),
@@ -205,7 +207,12 @@ impl Stack {
         let fed = self.learn(now, request, call, response, served, chain.arm);
         self.watch(now, request, call, response, served, chain.arm);
         self.ledger.charge(now, call.model, response.tokens());
-        self.breakers.record(now, call.model, served, &mut self.log);
+        let end = CallEnd {
+            verdict: if served { Verdict::Success } else { Verdict::Failure },
+            outcome: response.outcome,
+            duration: response.duration,
+        };
+        self.breakers.settle(now, call.model, call.permit, end, &mut self.log);
         if served {
             return (fed, self.escalate(now, request, chain, call));
         }
@@ -255,9 +262,10 @@ impl Stack {
                 return Next::Finish;
             };
             chain.tried.insert(model);
-            if self.breakers.acquire(now, model, &mut self.log) {
+            if let Some(permit) = self.breakers.acquire(now, model, &mut self.log) {
                 let choice = Choice { model, propensity: Propensity::Unknown, explored: false };
-                return Next::Call(self.chosen(now, choice, Role::Escalation, chain.arm));
+                let call = self.chosen(now, choice, Role::Escalation, chain.arm);
+                return Next::Call(Call { permit, ..call });
             }
         }
     }
@@ -281,6 +289,7 @@ impl Stack {
                 explored: false,
                 fallback_reason: None,
                 hour: self.hour(now),
+                permit: Permit::default(),
             }),
             RetryTarget::Another => {
                 let all = self.candidates(now, request.level);
@@ -395,6 +404,7 @@ impl Stack {
                 explored: false,
                 fallback_reason: None,
                 hour,
+                permit: Permit::default(),
             },
         )
     }
@@ -409,6 +419,7 @@ impl Stack {
             explored: choice.explored,
             fallback_reason: None,
             hour: self.hour(now),
+            permit: Permit::default(),
         }
     }
 
@@ -426,13 +437,13 @@ impl Stack {
         call: Call,
     ) -> Next {
         chain.tried.insert(call.model);
-        if self.breakers.acquire(now, call.model, &mut self.log) {
+        if let Some(permit) = self.breakers.acquire(now, call.model, &mut self.log) {
             if call.chosen_by == ChosenBy::Learner && self.rule.learning {
                 let context = Context::plain(request.level, call.hour);
                 let view = View::plain(request, context);
                 self.orders[usize::from(chain.arm)].chosen(&view, call.model);
             }
-            return Next::Call(call);
+            return Next::Call(Call { permit, ..call });
         }
         let reason = FallbackReason::ModelFailure;
         chain.trigger.get_or_insert((call.model, reason));
@@ -651,4 +662,14 @@ impl Stack {
     pub fn beliefs(&self) -> Vec<Belief> {
         self.in_service().beliefs(self.scores.len())
     }
+}
+
+/// By model, those that serve a level that it serves.
+fn peers(registry: &Registry) -> Vec<ModelSet> {
+    let of_level = Level::ALL.map(|level| registry.serving(level));
+    let peers_of = |id: ModelId| {
+        let with_it = of_level.iter().filter(|models| models.contains(id));
+        with_it.flat_map(|models| models.iter()).chain([id]).collect()
+    };
+    registry.ids().map(peers_of).collect()
 }
