@@ -24,6 +24,19 @@ pub enum StackEvent {
     Learning(LearningPeriod),
     /// Something was decided about an order on trial.
     Policy(Box<PolicyEvent>),
+    /// The router let more pass in a minute than its own limits allow.
+    Overshoot(Overshoot),
+}
+
+/// More passed in a minute of the clock than the router's own limits allow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overshoot {
+    /// When it was noticed: at the first call of a later minute, or the end of the run.
+    pub at: SimTime,
+    /// The model.
+    pub model: ModelId,
+    /// How far beyond the limit, as a share of it.
+    pub share: f64,
 }
 
 /// Why a fallback was asked for (stage4.md section 10).

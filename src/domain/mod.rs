@@ -5,12 +5,12 @@ mod policy;
 mod prompt;
 mod record;
 
-use crate::units::{Level, ModelId, SimDuration, TaskId};
+use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 
 pub use event::{
     Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, CONVERGED_BELOW,
     FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation,
-    PerformanceClass, Slot, StackEvent, WeightChange,
+    Overshoot, PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
 pub use prompt::{KnownPrompts, PromptFeatures, PromptScores};
@@ -262,6 +262,10 @@ pub struct Request {
     pub input_tokens: u32,
     /// Which recorded prompt it is, where the world's outcomes are recorded.
     pub prompt: Option<u32>,
+    /// When its task arrived.
+    pub arrived: SimTime,
+    /// When its caller no longer waits for the task, as far as the stack is told.
+    pub deadline: SimTime,
 }
 
 /// What a provider sent back, as the stack sees it.

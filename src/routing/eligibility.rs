@@ -1,0 +1,113 @@
+//! Whom a step may call: models that are there, not left alone, not short, not broken; and what the order picks of them.
+
+use super::order::View;
+use super::{Chain, Stack};
+use crate::domain::{FallbackReason, ModelSet, Request};
+use crate::learners::{Choice, Context};
+use crate::sim::stream::Purpose;
+use crate::units::{ModelId, SimTime};
+
+impl Stack {
+    /// Models of the step's group, or with its level, that are there.
+    #[inline]
+    pub(super) fn serving(&self, request: &Request, chain: &Chain) -> ModelSet {
+        let all = self.serving[request.level.index()];
+        match chain.walk.group() {
+            Some(group) => all.and(self.rule.groups[group].models),
+            None => all,
+        }
+    }
+
+    /// Of them, those that are not left alone.
+    #[inline]
+    pub(super) fn candidates(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+    ) -> ModelSet {
+        let held = self.replicas[usize::from(chain.replica)].held(now);
+        self.serving(request, chain).minus(held)
+    }
+
+    /// Why a model that the order would have called is not eligible.
+    pub(super) fn skip_reason(
+        &self,
+        chain: &Chain,
+        model: ModelId,
+        short: ModelSet,
+    ) -> FallbackReason {
+        let replica = &self.replicas[usize::from(chain.replica)];
+        match replica.hold_of(model) {
+            Some(hold) => hold.reason,
+            None if short.contains(model) => FallbackReason::TokenExhausted,
+            None => FallbackReason::ModelFailure,
+        }
+    }
+
+    /// Of `all`, those that the step's order may pick, and those short of tokens.
+    pub(super) fn eligible(
+        &mut self,
+        now: SimTime,
+        chain: &Chain,
+        all: ModelSet,
+    ) -> (ModelSet, ModelSet) {
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        let short = replica.ledger.short(now).and(all);
+        let keeps_short = self.orders[usize::from(chain.arm)].keeps_short();
+        let mut eligible = if keeps_short { all } else { all.minus(short) };
+        if !self.rule.ledger.per_minute.is_empty() {
+            eligible = eligible.minus(replica.ledger.over_limit(now));
+        }
+        if self.rule.order_sees_breaker {
+            eligible = eligible.minus(replica.breakers.refusing(now));
+        }
+        (eligible, short)
+    }
+
+    /// Whom the step's order picks of `among`.
+    pub(super) fn pick(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        among: ModelSet,
+        short: ModelSet,
+    ) -> Option<Choice> {
+        let nth = u32::from(chain.decisions);
+        chain.decisions += 1;
+        // Choices are told apart from calls by their purpose, so the key's model field is free for the order: two equal
+        // ones on trial draw differently.
+        let mut stream = self.streams.call(
+            Purpose::Choice,
+            request.task,
+            ModelId(chain.arm.into()),
+            usize::from(request.step),
+            nth,
+        );
+        let hour = self.hour(now);
+        let context = Context { short, ..Context::plain(request.level, hour) };
+        let order = &mut self.orders[usize::from(chain.arm)];
+        order.pick(&View { request, context, told }, among, &mut stream)
+    }
+
+    /// When the first of the step's models that only time keeps away comes back.
+    pub(super) fn next_return(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+    ) -> Option<SimTime> {
+        let serving = self.serving(request, chain);
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        replica.held(now);
+        let short = replica.ledger.short(now);
+        let back = |model: ModelId| {
+            let held = replica.holds.iter().filter(|hold| hold.model == model);
+            let free = held.map(|hold| hold.until).max().unwrap_or(now);
+            Some(replica.breakers.passes_from(now, model)?.max(free))
+        };
+        serving.minus(short).iter().filter_map(back).filter(|at| *at > now).min()
+    }
+}
