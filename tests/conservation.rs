@@ -233,6 +233,7 @@ fn a_fault_kills_the_calls_that_run_and_not_those_that_wait() {
         end: instant(6.0),
         ramp: SimDuration::ZERO,
         kills_in_flight: true,
+        first_calls: None,
     });
     let rows = [0.0, 0.1, 0.2, 0.3].map(|s| TraceRow {
         arrived: instant(s),

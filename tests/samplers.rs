@@ -15,6 +15,7 @@ use reflexarc::routing::order::OrderRule;
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+use reflexarc::world::conditions::Rejection;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::workload::{Workload, WorkloadSpec};
 use reflexarc::world::{ServiceShape, Spread, Tokens, truth};
@@ -187,6 +188,7 @@ fn outcomes_have_their_shares_also_under_a_brown_out() {
                 end: SimTime::NEVER,
                 ramp: SimDuration::ZERO,
                 kills_in_flight: false,
+                first_calls: None,
             });
         }
         let found = attempts(&draft.build(), seed);
@@ -208,12 +210,13 @@ fn a_storm_refuses_its_share() {
     let mut draft = draft();
     draft.world.faults.push(FaultSpec {
         name: "storm".to_owned(),
-        effect: Effect::RateLimitStorm { refused_share: share, retry_after: None },
+        effect: Effect::Reject { rejection: Rejection::RateLimited, share, retry_after: None },
         target: Target::Models(vec![ModelId(0)]),
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     });
     let found = attempts(&draft.build(), seed);
     let hits = found.iter().filter(|a| a.response.outcome == Outcome::RateLimited).count();

@@ -15,6 +15,7 @@ use reflexarc::routing::order::{LearnerScope, OrderRule};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Stream, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+use reflexarc::world::conditions::Rejection;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::{ServiceShape, Spread, Tokens};
 
@@ -180,12 +181,13 @@ fn a_storm_refuses_calls_and_moves_no_draw_of_the_others() {
     let mut stormy = base.clone();
     stormy.world.faults.push(FaultSpec {
         name: "storm".to_owned(),
-        effect: Effect::RateLimitStorm { refused_share: 0.4, retry_after: None },
+        effect: Effect::Reject { rejection: Rejection::RateLimited, share: 0.4, retry_after: None },
         target: Target::Models(vec![ModelId(1)]),
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     });
     let (calm, stormy) = (run(&base.build()), run(&stormy.build()));
     assert_eq!(arrivals(&calm), arrivals(&stormy));

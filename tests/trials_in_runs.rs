@@ -75,7 +75,11 @@ fn on_trial(mut draft: Draft, orders: [OrderRule; 2], kind: TrialKind) -> Cell {
 /// `n` models, one task at a time.
 fn one_by_one(n: usize) -> Draft {
     let mut draft = Draft::new(n);
-    draft.workload = WorkloadSpec::ClosedLoop { in_flight: 1, think: SimDuration::ZERO };
+    draft.workload = WorkloadSpec::ClosedLoop {
+        in_flight: 1,
+        think: SimDuration::ZERO,
+        interval: SimDuration::ZERO,
+    };
     draft.end = End::Tasks(400);
     draft
 }

@@ -98,6 +98,7 @@ impl<O: Observer> Run<'_, O> {
             input_tokens: active.request.input_tokens,
             output_tokens: active.output_tokens,
             gives_up: flight.call.gives_up,
+            gives_up_on_first_token: flight.call.gives_up_on_first_token,
         }
     }
 

@@ -21,6 +21,7 @@ use reflexarc::routing::order::{LearnerScope, OrderRule};
 use reflexarc::routing::reweighting::Reweighting;
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime};
+use reflexarc::world::conditions::{Down, Rejection};
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::{Limits, QuotaCharge, RateWindow};
 use reflexarc::world::workload::{
@@ -161,16 +162,29 @@ fn task_type() -> impl Strategy<Value = TaskType> {
         })
 }
 
+fn down() -> impl Strategy<Value = Down> {
+    prop_oneof![
+        Just(Down::Error),
+        Just(Down::Reset),
+        option::of(0.0..40.0).prop_map(|wait| Down::Hang { closes_after: wait.map(seconds) }),
+    ]
+}
+
 fn effect() -> impl Strategy<Value = Effect> {
     prop_oneof![
-        any::<bool>().prop_map(|hang| Effect::Outage { hang }),
+        down().prop_map(|form| Effect::Outage { form }),
         (0.0..=1.0).prop_map(|error_rate| Effect::BrownOut { error_rate }),
         (0.2..10.0).prop_map(|factor| Effect::SlowDown { factor }),
         (0.0..=1.0).prop_map(|share| Effect::QuotaUsed { share }),
         (0.0..=1.0).prop_map(|factor| Effect::QuotaCut { factor }),
-        (0.0..=1.0, option::of(0.0..90.0)).prop_map(|(refused_share, wait)| {
-            Effect::RateLimitStorm { refused_share, retry_after: wait.map(seconds) }
-        }),
+        (0..Rejection::ALL.len(), 0.0..=1.0, option::of(0.0..90.0)).prop_map(
+            |(rejection, share, wait)| Effect::Reject {
+                rejection: Rejection::ALL[rejection],
+                share,
+                retry_after: wait.map(seconds),
+            }
+        ),
+        (0.0..40.0).prop_map(|s| Effect::Stall { first_token: seconds(s) }),
         (-80.0..20.0, 0.0..1.5).prop_map(|(quality_points, success_factor)| {
             Effect::QualityDrift { quality_points, success_factor }
         }),
@@ -187,8 +201,10 @@ fn fault() -> impl Strategy<Value = FaultSpec> {
         (1..6_usize).prop_map(Target::Draw),
     ];
     let times = (0.0..LAST_S, option::of(1.0..300.0), option::of(1.0..200.0));
-    (effect(), target, times, any::<bool>()).prop_map(
-        |(effect, target, (start, lasts, ramp), kills_in_flight)| FaultSpec {
+    let calls = option::weighted(0.3, 0..20_u32);
+    (effect(), target, times, any::<bool>(), calls).prop_map(
+        |(effect, target, (start, lasts, ramp), kills_in_flight, first_calls)| FaultSpec {
+            first_calls: first_calls.filter(|_| effect.is_countable()),
             name: effect.name().to_owned(),
             effect,
             target,
@@ -239,9 +255,12 @@ fn workload() -> impl Strategy<Value = WorkloadSpec> {
         (0.2..4.0).prop_map(|rate_per_s| WorkloadSpec::Poisson { rate_per_s }),
         (0.25..5.0)
             .prop_map(|interval| WorkloadSpec::FixedInterval { interval: seconds(interval) }),
-        (1..16_u32, 0.0..2.0).prop_map(|(in_flight, think)| WorkloadSpec::ClosedLoop {
-            in_flight,
-            think: seconds(think)
+        (1..16_u32, 0.0..2.0, option::of(0.0..10.0)).prop_map(|(in_flight, think, interval)| {
+            WorkloadSpec::ClosedLoop {
+                in_flight,
+                think: seconds(think),
+                interval: seconds(interval.unwrap_or(0.0)),
+            }
         }),
         open_arrivals().prop_map(WorkloadSpec::Open),
         (open_arrivals(), turns(), think(), 0.0..1.0).prop_map(
