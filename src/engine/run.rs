@@ -14,7 +14,7 @@ use crate::domain::{Outcome, PolicyDecision, StackEvent};
 use crate::routing::Stack;
 use crate::sim::queue::EventQueue;
 use crate::sim::stream::Streams;
-use crate::units::{ModelId, SimTime};
+use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::expectation::Expectations;
 use crate::world::outcomes::PromptOrder;
 use crate::world::provider::Providers;
@@ -67,6 +67,9 @@ impl<'a, O: Observer> Run<'a, O> {
                 cell.reward,
                 cell.stack.partial_counts,
                 cell.stack.call_timeout,
+            )
+            .with_first_token_timeout(
+                Some(cell.stack.first_token_timeout).filter(|own| *own != SimDuration::MAX),
             )
         });
         let stack = Stack::new(

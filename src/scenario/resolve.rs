@@ -8,6 +8,7 @@ mod pace;
 mod prices;
 mod random_fault;
 mod recorded;
+mod recovery;
 mod registry;
 mod stack;
 mod study;

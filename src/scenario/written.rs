@@ -7,6 +7,7 @@ mod expect;
 mod order;
 mod outcomes;
 mod part;
+mod recovery;
 mod registry;
 mod stack;
 mod study;
@@ -33,11 +34,13 @@ pub use order::{
 };
 pub use outcomes::RecordedOutcomes;
 pub use part::Part;
-pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
-pub use stack::{
-    Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
-    RetryCause, Stack, Stage4Breaker, Stage4Fallback,
+pub use recovery::{
+    Backoff, ChainFallback, Deadline, Decorrelated, Exponential, Fallback, Group, GroupsFallback,
+    Hedge, HedgeAfter, OnFailure, OnFailures, QuotaLedger, RankedFallback, Replicas, Retry,
+    RouterLimit, RouterLimits, Stage4Fallback,
 };
+pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
+pub use stack::{Breaker, Presence, Stack, Stage4Breaker};
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution};
 pub use workload::{
     Diurnal, MarkovModulated, RateProfile, Replay, SessionArrivals, Sessions, ThinkTime, Turns,
