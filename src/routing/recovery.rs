@@ -35,6 +35,7 @@ impl Stack {
             reason,
             from,
             to: target.map(|(model, _)| model),
+            why_none: None,
         }));
         let Some((model, permit)) = target else {
             return Next::Finish;
