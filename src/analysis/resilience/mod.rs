@@ -97,7 +97,7 @@ impl Resilience {
             return;
         }
         let at = model.index();
-        if sent >= self.measured_from {
+        if sent >= self.measured_from && self.measured_to.is_none_or(|end| sent < end) {
             if self.any.at(sent).is_none() {
                 self.calm[at] += 1;
             } else if self.hits[at].at(sent).is_none() {
