@@ -1,5 +1,6 @@
 //! The field's nouns as plain data: outcomes, requests, responses, sets of models; records of work; the stack's events.
 
+mod decision;
 mod event;
 mod policy;
 mod prompt;
@@ -7,9 +8,10 @@ mod record;
 
 use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 
+pub use decision::{Candidate, Decision, Standing};
 pub use event::{
     Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, CONVERGED_BELOW,
-    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation,
+    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, NoTarget,
     Overshoot, PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};

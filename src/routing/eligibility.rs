@@ -1,8 +1,11 @@
 //! Whom a step may call: models that are there, not left alone, not short, not broken; and what the order picks of them.
 
+use super::fallback::FallbackPlan;
 use super::order::View;
 use super::{Chain, Stack};
-use crate::domain::{FallbackReason, ModelSet, Request};
+use crate::domain::{
+    Candidate, Decision, FallbackReason, ModelSet, NoTarget, Request, Role, StackEvent, Standing,
+};
 use crate::learners::{Choice, Context};
 use crate::sim::stream::Purpose;
 use crate::units::{ModelId, SimTime};
@@ -109,5 +112,105 @@ impl Stack {
             Some(replica.breakers.passes_from(now, model)?.max(free))
         };
         serving.minus(short).iter().filter_map(back).filter(|at| *at > now).min()
+    }
+
+    /// How `model` stands for the step now.
+    pub(super) fn standing(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+        model: ModelId,
+    ) -> Standing {
+        let level = request.level.index();
+        if !self.serving[level].contains(model) {
+            return Standing::Absent;
+        }
+        if !self.serving(request, chain).contains(model) {
+            return Standing::OutsideGroup;
+        }
+        let keeps_short = self.orders[usize::from(chain.arm)].keeps_short();
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        replica.held(now);
+        if let Some(hold) = replica.hold_of(model) {
+            return Standing::HeldBack { until: hold.until, reason: hold.reason };
+        }
+        if !keeps_short && replica.ledger.short(now).contains(model) {
+            let used = replica.ledger.used(now, model);
+            let left = replica.ledger.tokens_left(now, model).unwrap_or(0);
+            return Standing::ShortOfTokens { used, limit: used + left };
+        }
+        if replica.ledger.over_limit(now).contains(model) {
+            return Standing::OverLimit;
+        }
+        if replica.breakers.refusing(now).contains(model) {
+            return Standing::BreakerOpen { until: replica.breakers.passes_from(now, model) };
+        }
+        if chain.tried.contains(model) { Standing::Tried } else { Standing::Eligible }
+    }
+
+    /// Tells of a choice, where the step's task is to be explained.
+    pub(super) fn tell_decision(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+        role: Role,
+        chosen: Option<ModelId>,
+    ) {
+        if self.explains != Some(request.task) {
+            return;
+        }
+        let hour = self.hour(now);
+        let all = self.declared[request.level.index()];
+        let candidates = all.iter().map(|model| {
+            let context = Context::plain(request.level, hour);
+            let view = View::plain(request, context);
+            let score = self.orders[usize::from(chain.arm)].score(&view, model);
+            Candidate { model, standing: self.standing(now, request, chain, model), score }
+        });
+        let decision = Decision {
+            at: now,
+            task: request.task,
+            step: request.step,
+            role,
+            candidates: candidates.collect(),
+            chosen,
+        };
+        self.log.push(StackEvent::Decision(Box::new(decision)));
+    }
+
+    /// Why none of `targets` could be fallen back to: what keeps out the last of them that was not tried.
+    pub(super) fn why_none(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+        targets: &[ModelId],
+    ) -> NoTarget {
+        if targets.is_empty() {
+            return NoTarget::ListEmpty;
+        }
+        let untried = targets.iter().rev().find(|model| !chain.tried.contains(**model));
+        let Some(&model) = untried else { return NoTarget::AllTried };
+        match self.standing(now, request, chain, model) {
+            Standing::HeldBack { .. } => NoTarget::HeldBack,
+            Standing::OverLimit => NoTarget::OverLimit,
+            Standing::BreakerOpen { .. } => NoTarget::BreakerOpen,
+            Standing::Absent | Standing::OutsideGroup => NoTarget::NotThere,
+            // What is left is a list that asks for more tokens than the order does, or a plan that allows no more.
+            Standing::ShortOfTokens { .. } => NoTarget::ShortOfTokens,
+            _ if self.is_short_for_lists(now, chain, model) => NoTarget::ShortOfTokens,
+            _ => NoTarget::AllTried,
+        }
+    }
+
+    fn is_short_for_lists(&mut self, now: SimTime, chain: &Chain, model: ModelId) -> bool {
+        let least = match self.rule.fallback {
+            FallbackPlan::Stage4 { min_tokens_left, .. } => min_tokens_left.max(1),
+            _ => 1,
+        };
+        let ledger = &mut self.replicas[usize::from(chain.replica)].ledger;
+        ledger.tokens_left(now, model).is_some_and(|left| left < least)
     }
 }

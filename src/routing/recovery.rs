@@ -8,7 +8,7 @@ use super::order::EXPECTED_OUTPUT_TOKENS;
 use super::retry::{RetriesPer, RetryTarget};
 use super::{Call, Chain, Next, Stack, Then};
 use crate::domain::{
-    ChosenBy, FallbackEvent, FallbackReason, ModelSet, Outcome, Request, Role, StackEvent,
+    ChosenBy, FallbackEvent, FallbackReason, ModelSet, NoTarget, Outcome, Request, Role, StackEvent,
 };
 use crate::learners::arms::first_largest;
 use crate::sim::stream::Purpose;
@@ -185,8 +185,9 @@ impl Stack {
             RetryTarget::Another if !fresh.is_empty() => fresh,
             _ => eligible,
         };
-        let choice = self.pick(now, request, chain, told, among, short)?;
-        Some(self.chosen(now, choice, Role::Retry, chain.arm))
+        let choice = self.pick(now, request, chain, told, among, short);
+        self.tell_decision(now, request, chain, Role::Retry, choice.map(|choice| choice.model));
+        Some(self.chosen(now, choice?, Role::Retry, chain.arm))
     }
 
     pub(super) fn fall_back(
@@ -206,6 +207,12 @@ impl Stack {
             return self.next_group(now, request, chain, told, from, reason, max_fallbacks);
         }
         let target = self.fallback_target(now, request, chain, told);
+        let to = target.map(|(model, _)| model);
+        self.tell_decision(now, request, chain, Role::Fallback, to);
+        let why_none = match to {
+            None => Some(self.no_target(now, request, chain)),
+            Some(_) => None,
+        };
         self.log.push(StackEvent::Fallback(FallbackEvent {
             at: now,
             task: request.task,
@@ -213,7 +220,8 @@ impl Stack {
             level: request.level,
             reason,
             from,
-            to: target.map(|(model, _)| model),
+            to,
+            why_none,
         }));
         let Some((model, permit)) = target else {
             return Next::Finish;
@@ -257,8 +265,10 @@ impl Stack {
             reason,
             from,
             to: None,
+            why_none: None,
         };
         let Some(walk) = chain.walk.next(&self.rule.groups, chain.failed, max_fallbacks) else {
+            event.why_none = Some(NoTarget::AllTried);
             self.log.push(StackEvent::Fallback(event));
             return self.last_hope(now, request, chain, told);
         };
@@ -270,10 +280,34 @@ impl Stack {
         let next = self.begin(now, request, chain, told);
         if let Next::Call(call) = &next {
             event.to = Some(call.model);
+        } else {
+            let group: Vec<ModelId> = self.serving(request, chain).iter().collect();
+            event.why_none = Some(self.why_none(now, request, chain, &group));
         }
         // Told in order of what was asked: a group without anybody left asks for the next one.
         self.log.insert(at, StackEvent::Fallback(event));
         next
+    }
+
+    /// Why the fallback plan has nobody for the step.
+    fn no_target(&mut self, now: SimTime, request: &Request, chain: &Chain) -> NoTarget {
+        let rule = Arc::clone(&self.rule);
+        let level = request.level;
+        match &rule.fallback {
+            FallbackPlan::Stage4 { order, .. } => {
+                self.why_none(now, request, chain, &order[level.index()])
+            }
+            FallbackPlan::Chain(lists) => {
+                self.why_none(now, request, chain, lists.after(chain.failed, level))
+            }
+            FallbackPlan::Ranked { max_fallbacks, .. } if chain.fallbacks >= *max_fallbacks => {
+                NoTarget::AllTried
+            }
+            _ => {
+                let all: Vec<ModelId> = self.serving(request, chain).iter().collect();
+                self.why_none(now, request, chain, &all)
+            }
+        }
     }
 
     /// The first untried target whose breaker lets the call pass.

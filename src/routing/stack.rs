@@ -26,7 +26,7 @@ use crate::domain::{
 use crate::learners::{Choice, Context, Prior, Reads};
 use crate::registry::Registry;
 use crate::sim::stream::{Purpose, Streams};
-use crate::units::{Level, ModelId, PerLevel, SimTime};
+use crate::units::{Level, ModelId, PerLevel, SimTime, TaskId};
 
 /// One routing stack in flight.
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub struct Stack {
     pub(super) days: u32,
     /// What happened since the engine last emptied this.
     pub log: Vec<StackEvent>,
+    /// The task whose decisions are told in full.
+    pub explains: Option<TaskId>,
 }
 
 impl Stack {
@@ -110,6 +112,7 @@ impl Stack {
             midnight: DailyTimes::midnights(start, zone),
             days: 0,
             log: Vec::new(),
+            explains: None,
             rule,
         }
     }
@@ -183,6 +186,7 @@ impl Stack {
         };
         let Some(favourite) = favourite else {
             // The order names no model of this level.
+            self.tell_decision(now, request, chain, Role::First, None);
             return self.without_choice(now, request, chain, told);
         };
         let skipped = !eligible.contains(favourite.model);
@@ -191,6 +195,7 @@ impl Stack {
             chain.trigger.get_or_insert((favourite.model, reason));
         }
         if eligible.is_empty() {
+            self.tell_decision(now, request, chain, Role::First, None);
             return self.nobody_left(now, request, chain, told);
         }
         // A probability among all models is none among the eligible ones: such a choice is made anew.
@@ -200,9 +205,10 @@ impl Stack {
         } else {
             Some(favourite)
         };
+        let role = if chain.reason.is_some() { Role::Fallback } else { Role::First };
+        self.tell_decision(now, request, chain, role, choice.map(|choice| choice.model));
         match choice {
             Some(choice) => {
-                let role = if chain.reason.is_some() { Role::Fallback } else { Role::First };
                 let mut call = self.chosen(now, choice, role, chain.arm);
                 call.fallback_reason = chain.reason;
                 if allocated == Some(call.model) && !skipped {
