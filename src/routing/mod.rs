@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod meter;
 pub mod monitor;
 pub mod order;
+pub mod outlier;
 pub mod reweighting;
 pub mod roster;
 mod recovery;
