@@ -201,6 +201,12 @@ impl ModelSet {
         Self(self.0 & other.0)
     }
 
+    /// The models in either set.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// The models in this set and not in the other.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {

@@ -63,7 +63,7 @@ impl Stack {
             eligible = eligible.minus(replica.ledger.over_limit(now));
         }
         if self.rule.order_sees_breaker {
-            eligible = eligible.minus(replica.breakers.refusing(now));
+            eligible = eligible.minus(replica.refusing(now));
         }
         (eligible, short)
     }
@@ -109,7 +109,7 @@ impl Stack {
         let back = |model: ModelId| {
             let held = replica.holds.iter().filter(|hold| hold.model == model);
             let free = held.map(|hold| hold.until).max().unwrap_or(now);
-            Some(replica.breakers.passes_from(now, model)?.max(free))
+            Some(replica.passes_from(now, model)?.max(free))
         };
         serving.minus(short).iter().filter_map(back).filter(|at| *at > now).min()
     }
@@ -143,8 +143,8 @@ impl Stack {
         if replica.ledger.over_limit(now).contains(model) {
             return Standing::OverLimit;
         }
-        if replica.breakers.refusing(now).contains(model) {
-            return Standing::BreakerOpen { until: replica.breakers.passes_from(now, model) };
+        if replica.refusing(now).contains(model) {
+            return Standing::BreakerOpen { until: replica.passes_from(now, model) };
         }
         if chain.tried.contains(model) { Standing::Tried } else { Standing::Eligible }
     }

@@ -15,6 +15,7 @@ pub mod meter;
 pub mod minute;
 pub mod monitor;
 pub mod order;
+pub mod outlier;
 mod own_time;
 mod recovery;
 pub mod replica;
@@ -35,6 +36,7 @@ use hedge::HedgeRule;
 use ledger::LedgerRule;
 use monitor::MonitorRule;
 use order::OrderRule;
+use outlier::OutlierRule;
 use replica::ReplicaRule;
 use retry::{OnFailures, Reads429, RetryPlan, RetryTarget};
 use reweighting::Reweighting;
@@ -92,6 +94,8 @@ pub struct StackRule {
     pub replicas: ReplicaRule,
     /// Breakers.
     pub breaker: BreakerRule,
+    /// What takes models out of service by their group.
+    pub outliers: OutlierRule,
     /// Daily allocation of models and budgets to levels, if there is one.
     pub allocator: Option<AllocatorRule>,
     /// The monitor's bounds.

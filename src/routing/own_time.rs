@@ -1,10 +1,11 @@
 //! What a stack does of its own at its own times: allocations, local midnights, changes of weights, deployments, models
 //! added and taken away, breakers that change by time alone, instances that speak to one another.
 
+use super::Stack;
 use super::allocator::View as AllocatorView;
 use super::order::Belief;
+use super::replica::{self, Replica};
 use super::trial::Trial;
-use super::{Stack, replica};
 use crate::domain::StackEvent;
 use crate::learners::{BeliefScale, Context};
 use crate::units::{Level, SimTime};
@@ -20,7 +21,7 @@ impl Stack {
         let allocation = self.allocator.as_ref().map_or(SimTime::NEVER, |(_, times)| times.next());
         let trial = self.trial.as_ref().map_or(SimTime::NEVER, Trial::due);
         let others = self.reweighter.due().min(self.roster.due()).min(self.sync_due);
-        let breakers = self.replicas.iter().map(|replica| replica.breakers.due()).min();
+        let breakers = self.replicas.iter().map(Replica::due).min();
         let others = others.min(breakers.unwrap_or(SimTime::NEVER));
         allocation.min(others).min(trial).min(self.midnight.next())
     }
@@ -40,8 +41,8 @@ impl Stack {
             self.serving = self.declared.map(|models| models.minus(self.roster.absent()));
         }
         for replica in &mut self.replicas {
-            if replica.breakers.due() <= now {
-                replica.breakers.advance(now, &mut self.log);
+            if replica.due() <= now {
+                replica.advance(now, &mut self.log);
             }
         }
         if self.sync_due <= now {

@@ -3,10 +3,11 @@
 
 use jiff::Timestamp;
 
-use super::StackRule;
-use super::breaker::{Breakers, Surroundings};
+use super::breaker::{Breakers, CallEnd, Permit, Surroundings};
 use super::ledger::Ledger;
-use crate::domain::{FallbackReason, ModelSet};
+use super::outlier::Outliers;
+use super::{Call, StackRule};
+use crate::domain::{FallbackReason, ModelSet, StackEvent};
 use crate::registry::Registry;
 use crate::units::{ModelId, SimDuration, SimTime};
 
@@ -59,7 +60,8 @@ pub(super) struct Hold {
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
     pub(super) ledger: Ledger,
-    pub(super) breakers: Breakers,
+    breakers: Breakers,
+    outliers: Outliers,
     pub(super) holds: Vec<Hold>,
 }
 
@@ -73,8 +75,59 @@ impl Replica {
         Self {
             ledger: Ledger::new(&rule.ledger, registry, start),
             breakers: Breakers::new(&rule.breaker, surroundings),
+            outliers: Outliers::new(&rule.outliers, surroundings),
             holds: Vec::new(),
         }
+    }
+
+    /// The models whose breaker or whose group's detector would refuse a call at `now`.
+    #[inline]
+    pub(super) fn refusing(&self, now: SimTime) -> ModelSet {
+        self.breakers.refusing(now).or(self.outliers.refusing(now))
+    }
+
+    /// When `model` may be called again, as far as time alone decides.
+    pub(super) fn passes_from(&self, now: SimTime, model: ModelId) -> Option<SimTime> {
+        let breaker = self.breakers.passes_from(now, model)?;
+        Some(breaker.max(self.outliers.passes_from(now, model)?))
+    }
+
+    /// Asks for a call to `model`.
+    #[inline]
+    pub(super) fn acquire(
+        &mut self,
+        now: SimTime,
+        model: ModelId,
+        log: &mut Vec<StackEvent>,
+    ) -> Option<Permit> {
+        self.outliers.acquire(now, model, log)?;
+        self.breakers.acquire(now, model, log)
+    }
+
+    /// Breaker and detector take in how a call ended.
+    #[inline]
+    pub(super) fn settle(
+        &mut self,
+        now: SimTime,
+        call: &Call,
+        end: CallEnd,
+        retry_after: Option<SimDuration>,
+        log: &mut Vec<StackEvent>,
+    ) {
+        self.breakers.settle(now, call.model, call.permit, end, log);
+        self.outliers.settle_advised(now, call.model, call.permit, end, retry_after, log);
+    }
+
+    /// When a breaker or detector changes by time alone next.
+    #[inline]
+    pub(super) fn due(&self) -> SimTime {
+        self.breakers.due().min(self.outliers.due())
+    }
+
+    /// Makes the changes that are due at `now`.
+    pub(super) fn advance(&mut self, now: SimTime, log: &mut Vec<StackEvent>) {
+        self.breakers.advance(now, log);
+        self.outliers.advance(now, log);
     }
 
     /// The models left alone at `now`.

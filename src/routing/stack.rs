@@ -309,7 +309,7 @@ impl Stack {
             outcome: response.outcome,
             duration: response.duration,
         };
-        replica.breakers.settle(now, call.model, call.permit, end, &mut self.log);
+        replica.settle(now, call, end, response.retry_after, &mut self.log);
     }
 
     fn tell_overshoot(&mut self, now: SimTime, model: ModelId, ended: Option<(u64, u64)>) {
@@ -365,7 +365,7 @@ impl Stack {
         model: ModelId,
     ) -> Option<Permit> {
         let replica = &mut self.replicas[usize::from(chain.replica)];
-        replica.breakers.acquire(now, model, &mut self.log)
+        replica.acquire(now, model, &mut self.log)
     }
 
     /// The call that a choice of the order means.

@@ -8,6 +8,7 @@ use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::breaker::{BreakerRule, Stage4Rule};
 use crate::routing::order::OrderRule;
+use crate::routing::outlier::OutlierRule;
 use crate::routing::roster::Presence;
 use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
@@ -100,6 +101,7 @@ pub(super) fn resolve(
                     successes_to_close: small(rule.successes_to_close.get()),
                 }),
             },
+            outliers: OutlierRule::None,
             allocator,
             monitor: daily::monitor(&written.monitor),
         },
