@@ -131,7 +131,7 @@ fn check_breakers(cell: &Cell, record: &Record) {
         } else if event.from == BreakerState::Open {
             let period = periods.last_mut().expect("it opened before");
             period.1 = event.at;
-            let BreakerRule::Stage4(rule) = cell.stack.breaker else { panic!("{event:?}") };
+            let BreakerRule::Stage4(rule) = &cell.stack.breaker else { panic!("{event:?}") };
             assert!(event.at.since(period.0) >= rule.open_for, "open too short: {event:?}");
             assert_eq!(event.to, BreakerState::HalfOpen, "{event:?}");
         }
@@ -268,6 +268,7 @@ fn the_order_steps_around_an_open_breaker_only_if_it_sees_it() {
             failures_to_open: 1,
             open_for: seconds(1e6),
             successes_to_close: 1,
+            ..Stage4Rule::default()
         });
         let (record, _) = record(&draft.build(), 1);
         let to = |m| record.attempts.iter().filter(|a| a.model == ModelId(m)).count();

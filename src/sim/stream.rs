@@ -50,6 +50,8 @@ pub enum Purpose {
     Modulation = 16,
     /// A session's number of turns and times of thought.
     Session = 17,
+    /// How long a breaker stays open where its library draws that.
+    Breaker = 18,
 }
 
 /// All random streams of one cell.

@@ -81,7 +81,8 @@ pub fn render(cells: &[Cell]) -> String {
     for preset in presets {
         let own: Vec<&Cell> = cells.iter().filter(|cell| cell.preset == preset).collect();
         let mut sources: Vec<&str> = Vec::new();
-        let _ = writeln!(text, "\n## `{preset}`\n\n| rule | what it does | source |\n|---|---|---|");
+        let _ =
+            writeln!(text, "\n## `{preset}`\n\n| rule | what it does | source |\n|---|---|---|");
         for rule in Rule::ALL {
             for cell in own.iter().filter(|cell| cell.rule == rule) {
                 let known = sources.iter().position(|source| *source == cell.source);
@@ -93,7 +94,8 @@ pub fn render(cells: &[Cell]) -> String {
             }
         }
         let listed = sources.iter().enumerate();
-        let listed: Vec<String> = listed.map(|(n, source)| format!("{}: {source}", n + 1)).collect();
+        let listed: Vec<String> =
+            listed.map(|(n, source)| format!("{}: {source}", n + 1)).collect();
         let _ = writeln!(text, "\nSources: {}.", listed.join("; "));
     }
     text
