@@ -153,7 +153,7 @@ fn steady(n: usize, faults: Vec<FaultSpec>) -> Draft {
     draft.world.service = ServiceShape::Constant;
     draft.world.faults = faults;
     draft.stack.order = OrderRule::Static((0..n as u16).map(ModelId).collect());
-    draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 3 };
+    draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 3 };
     draft.stack.breaker = BreakerRule::Stage4(Stage4Rule {
         failures_to_open: 3,
         open_for: seconds(60.0),

@@ -10,8 +10,8 @@ use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::math;
 use reflexarc::registry::Latency;
-use reflexarc::routing::retry::{Backoff, OnFailure};
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::{Backoff, OnFailure};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
@@ -362,7 +362,7 @@ fn retries_come_after_their_backoff() {
         factor: 2.0,
         jitter: 0.5,
         max: SimDuration::from_secs_f64(60.0),
-        spread: (1.0, 1.0),
+        spread: (0.5, 1.5),
         added: SimDuration::ZERO,
     };
     let found = attempts(&draft.build(), seed);

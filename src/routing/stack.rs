@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::allocator::Allocator;
-use super::breaker::{CallEnd, Permit, Surroundings, Verdict};
+use super::breaker::{CallEnd, Permit, Surroundings};
 use super::fallback::{FallbackPlan, Walk};
 use super::hedge::Hedger;
 use super::meter::Meter;
@@ -301,11 +301,7 @@ impl Stack {
         let replica = &mut self.replicas[usize::from(chain.replica)];
         replica.ledger.ended(now, call.model, response.tokens(), call.counted);
         let end = CallEnd {
-            verdict: match response.outcome {
-                _ if served => Verdict::Success,
-                Outcome::Cancelled | Outcome::Interrupted => Verdict::Ignored,
-                _ => Verdict::Failure,
-            },
+            verdict: self.rule.breaker.verdict(response.outcome, served),
             outcome: response.outcome,
             duration: response.duration,
         };

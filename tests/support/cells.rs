@@ -12,9 +12,9 @@ use reflexarc::engine::{Cell, End};
 use reflexarc::learners::{CARDS, LearnerConfig};
 use reflexarc::registry::{KeyState, Latency};
 use reflexarc::reward::{Reward, STAGE4_WEIGHTS};
+use reflexarc::routing::DeadlineRule;
 use reflexarc::routing::allocator::{AllocateBy, AllocatorRule, Binding};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::DeadlineRule;
 use reflexarc::routing::fallback::{Chain, FallbackPlan, Group, Ranking};
 use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
 use reflexarc::routing::ledger::{Charged, LedgerRule};
@@ -328,10 +328,8 @@ fn retry() -> impl Strategy<Value = (RetryPlan, OnFailures)> {
                 added: seconds(added),
             }
         }),
-        (0.01..2.0).prop_map(|first| Backoff::Decorrelated {
-            first: seconds(first),
-            max: seconds(9.0)
-        }),
+        (0.01..2.0)
+            .prop_map(|first| Backoff::Decorrelated { first: seconds(first), max: seconds(9.0) }),
         Just(Backoff::Fixed(SimDuration::ZERO)),
     ];
     let target =
@@ -370,8 +368,14 @@ fn retry() -> impl Strategy<Value = (RetryPlan, OnFailures)> {
 }
 
 /// What a stack has beside order, retries, fallbacks and breakers.
-type Resilience =
-    (Option<HedgeRule>, DeadlineRule, ReplicaRule, Option<SimDuration>, Reads429, Option<(u64, u64)>);
+type Resilience = (
+    Option<HedgeRule>,
+    DeadlineRule,
+    ReplicaRule,
+    Option<SimDuration>,
+    Reads429,
+    Option<(u64, u64)>,
+);
 
 fn resilience() -> impl Strategy<Value = Resilience> {
     let after = prop_oneof![
@@ -379,23 +383,17 @@ fn resilience() -> impl Strategy<Value = Resilience> {
         (0.1..=1.0).prop_map(HedgeAfter::Quantile)
     ];
     let target = prop_oneof![Just(HedgeTarget::Another), Just(HedgeTarget::Same)];
-    let hedge = (after, 1..4_u8, target).prop_map(|(after, max, target)| HedgeRule {
-        after,
-        max,
-        target,
-    });
-    let deadline = (0.1..60.0, any::<bool>(), any::<bool>()).prop_map(|(s, of_task, cuts_calls)| {
-        DeadlineRule { after: seconds(s), of_task, cuts_calls }
-    });
+    let hedge =
+        (after, 1..4_u8, target).prop_map(|(after, max, target)| HedgeRule { after, max, target });
+    let deadline =
+        (0.1..60.0, any::<bool>(), any::<bool>()).prop_map(|(s, of_task, cuts_calls)| {
+            DeadlineRule { after: seconds(s), of_task, cuts_calls }
+        });
     let assign = prop_oneof![Just(Assign::RoundRobin), Just(Assign::Random)];
-    let replicas = (1..5_u8, option::of(0.5..60.0), assign).prop_map(|(n, every, assign)| {
-        ReplicaRule { n, sync_every: every.map(seconds), assign }
-    });
-    let reads = prop_oneof![
-        Just(Reads429::Exactly),
-        Just(Reads429::AsRateLimit),
-        Just(Reads429::AsQuota)
-    ];
+    let replicas = (1..5_u8, option::of(0.5..60.0), assign)
+        .prop_map(|(n, every, assign)| ReplicaRule { n, sync_every: every.map(seconds), assign });
+    let reads =
+        prop_oneof![Just(Reads429::Exactly), Just(Reads429::AsRateLimit), Just(Reads429::AsQuota)];
     (
         option::weighted(0.3, hedge),
         prop_oneof![Just(DeadlineRule::NONE), deadline],
@@ -521,8 +519,11 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
     ];
     let run = (workload(), end, any::<bool>(), any::<bool>());
     let judged = (any::<bool>(), any::<bool>(), option::of(0.0..0.5), option::of(0..12_u16));
-    let charged =
-        prop_oneof![Just(Charged::AfterResponse), Just(Charged::AtAdmission), Just(Charged::Reserved)];
+    let charged = prop_oneof![
+        Just(Charged::AfterResponse),
+        Just(Charged::AtAdmission),
+        Just(Charged::Reserved)
+    ];
     let ledger = (0.1..=1.0, any::<bool>(), charged);
     let stack = (order(), retry(), fallback(), breaker(), reward(), 0.5..40.0, judged, ledger);
     let daily = (

@@ -99,6 +99,7 @@ pub(super) fn resolve(
                     failures_to_open: small(rule.failures_to_open.get()),
                     open_for: SimDuration(rule.open_for.nanos()),
                     successes_to_close: small(rule.successes_to_close.get()),
+                    ..Stage4Rule::default()
                 }),
             },
             outliers: OutlierRule::None,
