@@ -3,8 +3,10 @@
 //! Facts and `now` go in, steps come out: call a model, wait, or finish. What is true of the world cannot be imported
 //! here; a policy knows the registry and what came back.
 
+pub mod admission;
 pub mod allocator;
 pub mod breaker;
+pub mod budget;
 pub mod fallback;
 mod features;
 pub mod ledger;
@@ -12,10 +14,13 @@ pub mod meter;
 pub mod monitor;
 pub mod order;
 pub mod outlier;
+pub mod ramp;
 pub mod reweighting;
 pub mod roster;
 mod recovery;
+mod sliding;
 mod stack;
+pub mod throttle;
 pub mod trial;
 
 use crate::domain::{ChosenBy, FallbackReason, ModelSet, Propensity, Role};
