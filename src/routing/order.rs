@@ -151,7 +151,7 @@ enum Kind {
 }
 
 /// Output tokens that the cheapest and fastest orders expect of an answer; the truth is not theirs to know.
-const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
+pub(super) const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
 
 /// What a learner believes of one model in one context.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -338,6 +338,31 @@ impl Order {
             }
         };
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
+    }
+
+    /// What the order compares `model` by, where it has such a number: larger is better.
+    #[must_use]
+    pub fn score(&mut self, view: &View<'_>, model: ModelId) -> Option<f64> {
+        let i = model.index();
+        match &self.kind {
+            Kind::Learner { bank, scope, .. } => {
+                let learner = &bank[bank_index(bank.len(), *scope, view)];
+                learner.belief(&with_features(&mut self.features, view), model)
+            }
+            Kind::Weighted(weights) => Some(weights[i]),
+            Kind::Cheapest { prices, .. } => {
+                let [usd_in, usd_out] = prices[i];
+                let input = f64::from(view.request.input_tokens);
+                Some(-(usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS))
+            }
+            Kind::Fastest(ms) => Some(-ms[i][view.request.level.index()]),
+            Kind::Predicted(scores) => {
+                let score = f64::from(scores.of(view.request.prompt?)[i]);
+                (!score.is_nan()).then_some(score)
+            }
+            Kind::InformedGreedy => view.told.map(|told| told[i]),
+            _ => None,
+        }
     }
 
     /// Whether answers are weighed before they are taken.

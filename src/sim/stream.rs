@@ -50,8 +50,12 @@ pub enum Purpose {
     Modulation = 16,
     /// A session's number of turns and times of thought.
     Session = 17,
+    /// How long a breaker stays open where its library draws that.
+    Breaker = 18,
     /// Whether an outlier is ejected, and for how much longer than others.
-    Ejection = 18,
+    Ejection = 19,
+    /// The instance of the stack that a task comes to.
+    Replica = 20,
 }
 
 /// All random streams of one cell.

@@ -3,7 +3,7 @@
 mod daily;
 
 use crate::analysis::work::WorkPhase;
-use crate::domain::{BreakerState, ChosenBy, FallbackReason, Outcome, Priority, Role};
+use crate::domain::{BreakerState, ChosenBy, FallbackReason, NoTarget, Outcome, Priority, Role};
 use crate::results::column::{Table, TableDoc, table};
 use crate::units::Level;
 
@@ -146,6 +146,9 @@ table! {
         to_model: Option<&'n str>,
         /// Whether the plan found one.
         found: bool,
+        /// Why it found none: all_tried, short_of_tokens, breaker_open, held_back, list_empty or not_there; null where it
+        /// found one, or the reason was not noted.
+        found_none_because: Option<NoTarget>,
     }
 }
 
@@ -252,7 +255,7 @@ table! {
         /// all, or L1 to L4.
         level: &'n str,
         /// run: all tasks behind the warm-up; faults: those that arrive while a fault lasts; exhaustion: while a fault leaves
-        /// five models or more without tokens.
+        /// five models or more without tokens; calm: while no fault lasts, in a world with faults.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,
@@ -272,7 +275,7 @@ table! {
         variant: &'n str,
         /// all, or L1 to L4.
         level: &'n str,
-        /// run, faults or exhaustion.
+        /// run, faults, exhaustion or calm.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,
