@@ -463,7 +463,7 @@ fn gateway_errors_in_a_row_eject_only_where_that_is_enforced() {
         enforcing_consecutive_gateway_failure: enforced,
         ..EnvoyRule::default()
     };
-    for (enforced, out) in [(0, vec![]), (100, vec![0])] {
+    for (enforced, out) in [(0.0, vec![]), (100.0, vec![0])] {
         let mut pool = Pool::new(envoy(gateway(enforced)), &[10]);
         (0..4).for_each(|_| pool.ends(1.0, A, Outcome::Timeout));
         pool.ends(1.0, A, Outcome::ApiError);
@@ -494,7 +494,7 @@ fn envoy_ejects_a_tenth_of_a_cluster_or_one_host() {
 
 #[test]
 fn envoy_panics_below_half_of_a_cluster() {
-    let own = EnvoyRule { max_ejection_percent: 100, ..EnvoyRule::default() };
+    let own = EnvoyRule { max_ejection_percent: 100.0, ..EnvoyRule::default() };
     let mut pool = Pool::new(envoy(own.clone()), &[4]);
     let fail =
         |pool: &mut Pool, model| (0..5).for_each(|_| pool.ends(1.0, model, Outcome::ApiError));
@@ -562,10 +562,10 @@ fn the_example_of_envoys_documentation_has_threshold_52() {
 
 #[test]
 fn a_failure_percentage_ejects_at_its_threshold_where_enforced() {
-    for (bad, enforced, out) in [(42, 100, vec![]), (43, 100, vec![0]), (43, 0, vec![])] {
+    for (bad, enforced, out) in [(42, 100.0, vec![]), (43, 100.0, vec![0]), (43, 0.0, vec![])] {
         let own = EnvoyRule {
             consecutive_5xx: 0,
-            enforcing_success_rate: 0,
+            enforcing_success_rate: 0.0,
             enforcing_failure_percentage: enforced,
             ..EnvoyRule::default()
         };
@@ -580,8 +580,8 @@ fn a_failure_percentage_ejects_at_its_threshold_where_enforced() {
 fn a_part_of_the_ejections_is_enforced() {
     const HOSTS: u16 = 100;
     let own = EnvoyRule {
-        enforcing_consecutive_5xx: 30,
-        max_ejection_percent: 100,
+        enforcing_consecutive_5xx: 30.0,
+        max_ejection_percent: 100.0,
         healthy_panic_threshold: 0.0,
         ..EnvoyRule::default()
     };

@@ -3,8 +3,10 @@
 //! Facts and `now` go in, steps come out: call a model, wait, or finish. What is true of the world cannot be imported
 //! here; a policy knows the registry and what came back.
 
+pub mod admission;
 pub mod allocator;
 pub mod breaker;
+pub mod budget;
 mod eligibility;
 pub mod fallback;
 mod features;
@@ -17,12 +19,15 @@ pub mod monitor;
 pub mod order;
 pub mod outlier;
 mod own_time;
+pub mod ramp;
 mod recovery;
 pub mod replica;
 pub mod retry;
 pub mod reweighting;
 pub mod roster;
+mod sliding;
 mod stack;
+pub mod throttle;
 pub mod trial;
 
 use crate::domain::{ChosenBy, FallbackReason, ModelSet, Outcome, Propensity, Request, Role};

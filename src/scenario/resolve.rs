@@ -1,9 +1,11 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod admission;
 mod bandit;
 mod daily;
 mod expect;
 mod fitted;
+mod outlier;
 mod pace;
 mod prices;
 mod random_fault;

@@ -1,11 +1,13 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
+mod admission;
 mod bandit;
 mod compare;
 mod daily;
 mod expect;
 mod order;
 mod outcomes;
+mod outlier;
 mod part;
 mod recovery;
 mod registry;
@@ -21,6 +23,10 @@ use super::problem::Refusal;
 use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
+pub use admission::{
+    Admission, EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, FinagleRetries, GradientLimit,
+    InFlightLimit, PriorityShares, Ramp, RetryBudget, SreRetries, SreThrottling, Throttle,
+};
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
 pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};
 pub use daily::{
@@ -33,6 +39,9 @@ pub use order::{
     ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
+pub use outlier::{
+    EnvoyOutliers, FailureClass, HeliconeHealth, LitellmCooldown, Outlier, PortkeyBreaker,
+};
 pub use part::Part;
 pub use recovery::{
     Backoff, ChainFallback, Deadline, Decorrelated, Exponential, Fallback, Group, GroupsFallback,

@@ -25,11 +25,11 @@ pub struct EnvoyRule {
     /// 5xx in a row that eject a host; 0: never.
     pub consecutive_5xx: u32,
     /// How often that is enforced.
-    pub enforcing_consecutive_5xx: u32,
+    pub enforcing_consecutive_5xx: f64,
     /// 502, 503 or 504 in a row (here: broken connections and timeouts) that eject a host; 0: never.
     pub consecutive_gateway_failure: u32,
     /// How often that is enforced.
-    pub enforcing_consecutive_gateway_failure: u32,
+    pub enforcing_consecutive_gateway_failure: f64,
     /// Time between sweeps.
     pub interval: SimDuration,
     /// The ejection's unit.
@@ -39,7 +39,7 @@ pub struct EnvoyRule {
     /// A random part up to this is added, in whole milliseconds.
     pub max_ejection_time_jitter: SimDuration,
     /// At most this share of a cluster is ejected.
-    pub max_ejection_percent: u32,
+    pub max_ejection_percent: f64,
     /// One host may be ejected whatever the share.
     pub always_eject_one_host: bool,
     /// Hosts with enough requests that a comparison of success rates needs.
@@ -49,15 +49,15 @@ pub struct EnvoyRule {
     /// A host is ejected below the mean less this many thousandths of the standard deviation.
     pub success_rate_stdev_factor: u32,
     /// How often that is enforced.
-    pub enforcing_success_rate: u32,
+    pub enforcing_success_rate: f64,
     /// The percentage of failures that ejects a host.
-    pub failure_percentage_threshold: u32,
+    pub failure_percentage_threshold: f64,
     /// Hosts with enough requests that this needs.
     pub failure_percentage_minimum_hosts: u32,
     /// Requests in an interval that a host needs for it.
     pub failure_percentage_request_volume: u32,
     /// How often that is enforced.
-    pub enforcing_failure_percentage: u32,
+    pub enforcing_failure_percentage: f64,
     /// Below this percentage of healthy hosts health is ignored; 0: never.
     pub healthy_panic_threshold: f64,
 }
@@ -67,23 +67,23 @@ impl Default for EnvoyRule {
         let seconds = |n: u64| SimDuration(n * NANOS_PER_SECOND);
         Self {
             consecutive_5xx: 5,
-            enforcing_consecutive_5xx: 100,
+            enforcing_consecutive_5xx: 100.0,
             consecutive_gateway_failure: 5,
-            enforcing_consecutive_gateway_failure: 0,
+            enforcing_consecutive_gateway_failure: 0.0,
             interval: seconds(10),
             base_ejection_time: seconds(30),
             max_ejection_time: seconds(300),
             max_ejection_time_jitter: SimDuration::ZERO,
-            max_ejection_percent: 10,
+            max_ejection_percent: 10.0,
             always_eject_one_host: true,
             success_rate_minimum_hosts: 5,
             success_rate_request_volume: 100,
             success_rate_stdev_factor: 1900,
-            enforcing_success_rate: 100,
-            failure_percentage_threshold: 85,
+            enforcing_success_rate: 100.0,
+            failure_percentage_threshold: 85.0,
             failure_percentage_minimum_hosts: 5,
             failure_percentage_request_volume: 50,
-            enforcing_failure_percentage: 0,
+            enforcing_failure_percentage: 0.0,
             healthy_panic_threshold: 50.0,
         }
     }
@@ -167,21 +167,17 @@ impl Envoy {
     }
 
     /// Whether something that is enforced in `percent` of cases is enforced now.
-    fn enforced(&mut self, percent: u32) -> bool {
-        match percent {
-            0 => false,
-            100.. => true,
-            percent => self.draw().index(100) < percent as usize,
-        }
+    fn enforced(&mut self, percent: f64) -> bool {
+        percent >= 100.0 || (percent > 0.0 && 100.0 * self.draw().uniform() < percent)
     }
 
     /// Ejects a host if its cluster can spare it and the rule is enforced.
-    fn eject(&mut self, now: SimTime, model: ModelId, percent: u32, log: &mut Vec<StackEvent>) {
+    fn eject(&mut self, now: SimTime, model: ModelId, percent: f64, log: &mut Vec<StackEvent>) {
         let cluster = self.cluster(model);
         let active = cluster.and(self.out).len() as f64;
         let share = 100.0 * (active + 1.0) / cluster.len() as f64;
         let first = self.rule.always_eject_one_host && active == 0.0;
-        if !first && share > f64::from(self.rule.max_ejection_percent.min(100)) {
+        if !first && share > self.rule.max_ejection_percent {
             return;
         }
         if !self.enforced(percent) {
@@ -292,7 +288,7 @@ impl Envoy {
         let n = by_failures.len();
         if n > 0 && n >= self.rule.failure_percentage_minimum_hosts as usize {
             for (model, rate) in by_failures {
-                let fails = 100.0 - rate >= f64::from(self.rule.failure_percentage_threshold);
+                let fails = 100.0 - rate >= self.rule.failure_percentage_threshold;
                 if fails && own(self, model) {
                     self.eject(now, model, self.rule.enforcing_failure_percentage, log);
                 }
