@@ -5,6 +5,7 @@
 
 pub mod allocator;
 pub mod breaker;
+mod explain;
 pub mod fallback;
 mod features;
 pub mod ledger;

@@ -25,7 +25,7 @@ use crate::learners::{BeliefScale, Choice, Context, Feedback, Prior, Reads};
 use crate::registry::Registry;
 use crate::reward::Account;
 use crate::sim::stream::{Purpose, Streams};
-use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime};
+use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime, TaskId};
 
 /// Local days of a reporting period of the learner (stage4.md section 12).
 const DAYS_PER_PERIOD: u32 = 14;
@@ -37,11 +37,11 @@ pub struct Stack {
     pub(super) streams: Streams,
     /// Models with each level, of those that are there.
     serving: PerLevel<ModelSet>,
-    declared: PerLevel<ModelSet>,
-    roster: Roster,
+    pub(super) declared: PerLevel<ModelSet>,
+    pub(super) roster: Roster,
     clock: LocalClock,
     /// The stack's own order, and the one on trial.
-    orders: Vec<Order>,
+    pub(super) orders: Vec<Order>,
     /// What a cost of 1 is to learners, in USD.
     cost_unit: f64,
     trial: Option<Trial>,
@@ -56,7 +56,9 @@ pub struct Stack {
     /// Local days that have ended.
     days: u32,
     /// Models left alone until an instant, and why.
-    held_back: Vec<(ModelId, SimTime, FallbackReason)>,
+    pub(super) held_back: Vec<(ModelId, SimTime, FallbackReason)>,
+    /// The task whose decisions are told.
+    pub explains: Option<TaskId>,
     /// What happened since the engine last emptied this.
     pub log: Vec<StackEvent>,
 }
@@ -103,6 +105,7 @@ impl Stack {
             midnight: DailyTimes::midnights(start, zone),
             days: 0,
             held_back: Vec::new(),
+            explains: None,
             log: Vec::new(),
             rule,
         }
@@ -164,6 +167,8 @@ impl Stack {
         } else {
             Some(favourite)
         };
+        let chosen = choice.map(|choice| choice.model);
+        self.explain(now, request, chain, told, Role::First, None, chosen);
         match choice {
             Some(choice) => {
                 let mut call = self.chosen(now, choice, Role::First, chain.arm);
