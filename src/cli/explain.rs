@@ -113,7 +113,7 @@ fn no_such(what: &str, name: &str, there_is: &str) -> Stop {
 
 /// The first of what there is, and how many more.
 fn listed(all: impl Iterator<Item = String>) -> String {
-    let all: Vec<String> = all.collect();
+    let all: Vec<String> = all.map(|name| format!("`{name}`")).collect();
     match all.len() {
         0..=12 => format!("there is {}", all.join(", ")),
         n => format!("there is {} and {} more, up to {}", all[..10].join(", "), n - 10, all[n - 1]),
@@ -161,6 +161,14 @@ impl<'a> Teller<'a> {
                 task.priority.name(),
                 task.estimated_tokens
             ));
+        }
+        let at = manifest.variants.iter().position(|name| *name == cell.variant);
+        let has_numbers = self.story.entries.iter().any(|entry| match entry {
+            Entry::Decision(own) => own.candidates.iter().any(|c| c.score.is_some()),
+            _ => false,
+        });
+        if let Some(order) = at.and_then(|at| manifest.orders.get(at)).filter(|_| has_numbers) {
+            self.line(format_args!("in brackets the numbers by which its order ({order}) compares models"));
         }
         self.line(format_args!(""));
         let concerned = self.concerned();
@@ -409,8 +417,14 @@ fn duration(time: SimDuration) -> String {
     match s {
         _ if s < 1.0 => format!("{:.0} ms", s * 1e3),
         _ if s < 120.0 => format!("{s:.2} s"),
-        _ if s < 7200.0 => format!("{} min {:.0} s", time.0 / 60_000_000_000, s % 60.0),
-        _ => format!("{} h {:.0} min", time.0 / 3_600_000_000_000, s % 3600.0 / 60.0),
+        _ if s < 7200.0 => {
+            let whole = s.round() as u64;
+            format!("{} min {} s", whole / 60, whole % 60)
+        }
+        _ => {
+            let minutes = (s / 60.0).round() as u64;
+            format!("{} h {} min", minutes / 60, minutes % 60)
+        }
     }
 }
 
