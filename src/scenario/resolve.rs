@@ -1,6 +1,7 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
 mod bandit;
+mod breaker;
 mod daily;
 mod expect;
 mod fitted;

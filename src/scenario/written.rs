@@ -1,6 +1,7 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
 mod bandit;
+mod breaker;
 mod compare;
 mod daily;
 mod expect;
@@ -21,6 +22,12 @@ use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
+pub use breaker::{
+    Breaker, CallOutcome, CockatielBreaker, CockatielTrip, DeadFor, EndedBy, FailsafeGoBreaker,
+    FailsafeRsBreaker, FinagleBreaker, GrowingTime, HalfOpenAfter, HystrixBreaker, OpossumBreaker,
+    PollyBreaker, PurgatoryBreaker, PybreakerBreaker, RecloserBreaker, ReflexarcBreaker,
+    Resilience4jBreaker, SlidingWindow, Stage4Breaker, WaitGrowth, WindowSynchronization,
+};
 pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
@@ -35,8 +42,8 @@ pub use outcomes::RecordedOutcomes;
 pub use part::Part;
 pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
 pub use stack::{
-    Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
-    RetryCause, Stack, Stage4Breaker, Stage4Fallback,
+    Backoff, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry, RetryCause,
+    Stack, Stage4Fallback,
 };
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution};
 pub use workload::{

@@ -79,8 +79,7 @@ impl HystrixBreaker {
         let closed = self.state == BreakerState::Closed;
         let enough = self.buckets.sum.calls >= self.rule.request_volume_threshold.max(1);
         let next = (self.bucket(now) as u64 + 1).saturating_mul(self.interval());
-        self.look =
-            if closed && enough { self.begun + SimDuration(next) } else { SimTime::NEVER };
+        self.look = if closed && enough { self.begun + SimDuration(next) } else { SimTime::NEVER };
     }
 
     fn errors_in_percent(counts: Counts) -> u32 {

@@ -1,13 +1,12 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, daily, fitted, trial};
+use super::{Models, Resolver, breaker, daily, fitted, trial};
 use crate::domain::Outcome;
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
-use crate::routing::breaker::{BreakerRule, Stage4Rule};
 use crate::routing::fallback::{Backoff, FallbackPlan, RetryPlan};
 use crate::routing::ledger::LedgerRule;
 use crate::routing::order::OrderRule;
@@ -19,8 +18,8 @@ use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Path, Value};
 use crate::scenario::values::Seeds;
 use crate::scenario::written::{
-    Backoff as WrittenBackoff, Breaker, CheapestOrder, Fallback, Name, Order, PlainOrder,
-    PricesRead, Retry, RetryCause, RouterVariant, Stack, WeightedOrder,
+    Backoff as WrittenBackoff, CheapestOrder, Fallback, Name, Order, PlainOrder, PricesRead, Retry,
+    RetryCause, RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -66,6 +65,7 @@ pub(super) fn resolve(
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let present = present(written, tree, models, problems);
     let fallback = fallback(written.fallback.as_ref(), models, problems);
+    let breaker = breaker::resolve(written.breaker.as_ref(), tree, problems);
     let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
     let reweighting = daily::reweighting(written, tree, reward, problems);
@@ -91,14 +91,7 @@ pub(super) fn resolve(
             },
             retry: retry(&written.retry),
             fallback,
-            breaker: match &written.breaker {
-                None | Some(Breaker::None {}) => BreakerRule::None,
-                Some(Breaker::Stage4(rule)) => BreakerRule::Stage4(Stage4Rule {
-                    failures_to_open: small(rule.failures_to_open.get()),
-                    open_for: SimDuration(rule.open_for.nanos()),
-                    successes_to_close: small(rule.successes_to_close.get()),
-                }),
-            },
+            breaker,
             allocator,
             monitor: daily::monitor(&written.monitor),
         },
@@ -131,7 +124,7 @@ fn present(
     present
 }
 
-fn small(n: u64) -> u32 {
+pub(super) fn small(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 

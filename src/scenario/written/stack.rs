@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Allocation, Monitor, Name, Order, Reward, Reweighting};
+use super::{Allocation, Breaker, Monitor, Name, Order, Reward, Reweighting};
 use crate::learners::wrappers::Wrappers;
 use crate::routing::fallback::RetryTarget;
 use crate::routing::order::LearnerScope;
-use crate::scenario::values::{Count, Duration, Finite, Fraction, Positive, Share, Whole};
+use crate::scenario::values::{Duration, Finite, Fraction, Positive, Share, Whole};
 
 /// A routing stack.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -247,37 +247,5 @@ pub struct RankedFallback {
 impl Default for RankedFallback {
     fn default() -> Self {
         Self { max_fallbacks: Whole::of(2) }
-    }
-}
-
-/// When a failing model is left alone for a while.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Breaker {
-    /// Every call passes.
-    None {},
-    /// The Stage 4 plan's breaker: consecutive failures open it, and it half-opens after a fixed time.
-    Stage4(Stage4Breaker),
-}
-
-/// The breaker of Stage 4.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Stage4Breaker {
-    /// How many failures in a row open the breaker.
-    pub failures_to_open: Count,
-    /// How long it stays open before a trial call.
-    pub open_for: Duration,
-    /// How many successes since it half-opened close it again.
-    pub successes_to_close: Count,
-}
-
-impl Default for Stage4Breaker {
-    fn default() -> Self {
-        Self {
-            failures_to_open: Count::of(5),
-            open_for: Duration::from_millis(60_000),
-            successes_to_close: Count::of(3),
-        }
     }
 }
