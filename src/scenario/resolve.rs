@@ -2,6 +2,7 @@
 
 mod admission;
 mod bandit;
+mod breaker;
 mod daily;
 mod expect;
 mod fitted;

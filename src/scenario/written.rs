@@ -2,6 +2,7 @@
 
 mod admission;
 mod bandit;
+mod breaker;
 mod compare;
 mod daily;
 mod expect;
@@ -29,6 +30,12 @@ pub use admission::{
     Throttle,
 };
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
+pub use breaker::{
+    Breaker, CallOutcome, CockatielBreaker, CockatielTrip, DeadFor, EndedBy, FailsafeGoBreaker,
+    FailsafeRsBreaker, FinagleBreaker, GrowingTime, HalfOpenAfter, HystrixBreaker, OpossumBreaker,
+    PollyBreaker, PurgatoryBreaker, PybreakerBreaker, RecloserBreaker, ReflexarcBreaker,
+    Resilience4jBreaker, SlidingWindow, Stage4Breaker, WaitGrowth, WindowSynchronization,
+};
 pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
@@ -50,7 +57,7 @@ pub use recovery::{
     RouterLimit, RouterLimits, Stage4Fallback,
 };
 pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
-pub use stack::{Breaker, Presence, Stack, Stage4Breaker};
+pub use stack::{Presence, Stack};
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution};
 pub use workload::{
     Diurnal, MarkovModulated, RateProfile, Replay, SessionArrivals, Sessions, ThinkTime, Turns,

@@ -4,11 +4,15 @@ mod accrual;
 mod cockatiel;
 mod failsafe_go;
 mod failsafe_rs;
+mod finagle;
+mod hystrix;
 mod machine;
 mod opossum;
+mod polly;
 mod purgatory;
 mod pybreaker;
 mod recloser;
+mod reflexarc;
 mod resilience4j;
 mod stage4;
 mod window;
@@ -23,11 +27,15 @@ pub use accrual::{Accrual, Consecutive, DeadTime, SuccessRate};
 pub use cockatiel::{CockatielRule, HalfOpenAfter, Trip};
 pub use failsafe_go::FailsafeGoRule;
 pub use failsafe_rs::FailsafeRsRule;
+pub use finagle::FinagleRule;
+pub use hystrix::HystrixRule;
 pub use machine::{Classes, Figure, OutcomeSet};
 pub use opossum::OpossumRule;
+pub use polly::PollyRule;
 pub use purgatory::PurgatoryRule;
 pub use pybreaker::PybreakerRule;
 pub use recloser::RecloserRule;
+pub use reflexarc::ReflexarcRule;
 pub use resilience4j::{Interval, Resilience4jRule, Synchronization, WindowType};
 pub use stage4::Stage4Rule;
 
@@ -149,10 +157,18 @@ macro_rules! presets {
 }
 
 presets! {
+    /// The recommended one.
+    Reflexarc = "reflexarc", reflexarc::ReflexarcBreaker;
     /// The plan's breaker (stage4.md section 11).
     Stage4 = "stage4", stage4::Stage4Breaker;
     /// resilience4j 2.4.0.
     Resilience4j = "resilience4j", resilience4j::Resilience4jBreaker;
+    /// Polly v8.
+    Polly = "polly", polly::PollyBreaker;
+    /// Hystrix 1.5.
+    Hystrix = "hystrix", hystrix::HystrixBreaker;
+    /// Finagle's failure accrual.
+    Finagle = "finagle", finagle::FinagleBreaker;
     /// failsafe-go 0.9.7.
     FailsafeGo = "failsafe_go", failsafe_go::FailsafeGoBreaker;
     /// opossum 9.0.0.

@@ -106,11 +106,6 @@ impl Slices {
         self.sum.add(result);
     }
 
-    /// The number of the oldest span that holds anything.
-    pub(super) fn oldest(&self) -> Option<i64> {
-        self.slices.front().map(|(at, _)| *at)
-    }
-
     /// The sum of the spans before `current`.
     pub(super) fn before(&self, current: i64) -> Counts {
         let mut sum = self.sum;

@@ -1,12 +1,11 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, admission, daily, fitted, outlier, recovery, trial};
+use super::{Models, Resolver, admission, breaker, daily, fitted, outlier, recovery, trial};
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
-use crate::routing::breaker::{BreakerRule, Stage4Rule};
 use crate::routing::budget::BudgetRule;
 use crate::routing::order::OrderRule;
 use crate::routing::outlier::OutlierRule;
@@ -19,7 +18,7 @@ use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Path, Value};
 use crate::scenario::values::{Duration, Seeds};
 use crate::scenario::written::{
-    Breaker, CheapestOrder, Order, PlainOrder, PricesRead, RouterVariant, Stack, WeightedOrder,
+    CheapestOrder, Order, PlainOrder, PricesRead, RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -67,6 +66,7 @@ pub(super) fn resolve(
     let fallback = recovery::fallback(written, tree, models, problems);
     let groups = recovery::groups(&written.groups, models, problems);
     let ledger = recovery::ledger(written, models, problems);
+    let breaker = breaker::resolve(written.breaker.as_ref(), tree, problems);
     let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
     let reweighting = daily::reweighting(written, tree, reward, problems);
@@ -108,15 +108,7 @@ pub(super) fn resolve(
             fallback,
             hedge: written.hedge.as_ref().map(recovery::hedge),
             replicas: recovery::replicas(&written.replicas, tree, problems),
-            breaker: match &written.breaker {
-                None | Some(Breaker::None {}) => BreakerRule::None,
-                Some(Breaker::Stage4(rule)) => BreakerRule::Stage4(Stage4Rule {
-                    failures_to_open: small(rule.failures_to_open.get()),
-                    open_for: SimDuration(rule.open_for.nanos()),
-                    successes_to_close: small(rule.successes_to_close.get()),
-                    ..Stage4Rule::default()
-                }),
-            },
+            breaker,
             outliers,
             retry_budget,
             throttle,
@@ -159,7 +151,7 @@ fn optional(time: Option<Duration>) -> SimDuration {
     time.map_or(SimDuration::MAX, |time| SimDuration(time.nanos()))
 }
 
-fn small(n: u64) -> u32 {
+pub(super) fn small(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 

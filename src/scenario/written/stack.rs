@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admission, Allocation, Deadline, Fallback, Group, Hedge, Monitor, Name, OnFailures, Order,
-    Outlier, QuotaLedger, Ramp, Replicas, Retry, RetryBudget, Reward, Reweighting, RouterLimits,
-    Throttle,
+    Admission, Allocation, Breaker, Deadline, Fallback, Group, Hedge, Monitor, Name, OnFailures,
+    Order, Outlier, QuotaLedger, Ramp, Replicas, Retry, RetryBudget, Reward, Reweighting,
+    RouterLimits, Throttle,
 };
 use crate::learners::wrappers::Wrappers;
 use crate::routing::order::LearnerScope;
 use crate::routing::retry::Reads429;
-use crate::scenario::values::{Count, Duration, Finite};
+use crate::scenario::values::{Duration, Finite};
 
 /// A routing stack.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -143,36 +143,4 @@ pub struct Presence {
     /// The time after the start at which it is taken away, by default never.
     #[schemars(example = &"36h")]
     pub until: Option<Duration>,
-}
-
-/// When a failing model is left alone for a while.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Breaker {
-    /// Every call passes.
-    None {},
-    /// The Stage 4 plan's breaker: consecutive failures open it, and it half-opens after a fixed time.
-    Stage4(Stage4Breaker),
-}
-
-/// The breaker of Stage 4.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Stage4Breaker {
-    /// How many failures in a row open the breaker.
-    pub failures_to_open: Count,
-    /// How long it stays open before a trial call.
-    pub open_for: Duration,
-    /// How many successes since it half-opened close it again.
-    pub successes_to_close: Count,
-}
-
-impl Default for Stage4Breaker {
-    fn default() -> Self {
-        Self {
-            failures_to_open: Count::of(5),
-            open_for: Duration::from_millis(60_000),
-            successes_to_close: Count::of(3),
-        }
-    }
 }
