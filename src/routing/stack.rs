@@ -148,6 +148,9 @@ impl Stack {
         }
         chain.replica = self.replica_of(request);
         chain.deadline = self.rule.deadline.of(request);
+        if now >= chain.deadline {
+            return Next::Finish;
+        }
         if !self.rule.groups.is_empty() {
             chain.walk = Walk::begin(&self.rule.groups, request.level);
         }

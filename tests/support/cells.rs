@@ -433,9 +433,20 @@ fn breaker() -> impl Strategy<Value = BreakerRule> {
             failures_to_open: failures,
             open_for: seconds(open_s),
             successes_to_close: successes,
+            ..Stage4Rule::default()
         })
     });
-    prop_oneof![1 => Just(BreakerRule::None), 3 => stage4]
+    let others = proptest::sample::select(vec![
+        BreakerRule::Resilience4j(Default::default()),
+        BreakerRule::FailsafeGo(Default::default()),
+        BreakerRule::Opossum(Default::default()),
+        BreakerRule::Pybreaker(Default::default()),
+        BreakerRule::Cockatiel(Default::default()),
+        BreakerRule::Purgatory(Default::default()),
+        BreakerRule::FailsafeRs(Default::default()),
+        BreakerRule::Recloser(Default::default()),
+    ]);
+    prop_oneof![1 => Just(BreakerRule::None), 2 => stage4, 2 => others]
 }
 
 fn reward() -> impl Strategy<Value = Reward> {
