@@ -4,7 +4,7 @@ use crate::analysis::day::Days;
 use crate::analysis::histogram::Histogram;
 use crate::analysis::learning::LearningCurve;
 use crate::analysis::measure::{self, Measure};
-use crate::analysis::resilience::Resilience;
+use crate::analysis::resilience::{Ending, Resilience};
 use crate::analysis::window::{Spans, Window};
 use crate::analysis::work::{WorkMetrics, WorkTracker};
 use crate::calendar::LocalClock;
@@ -91,6 +91,8 @@ pub struct BinSums {
     pub tasks: u64,
     /// Of them, answered in time.
     pub in_time: u64,
+    /// What became of them, in the order of [`Ending`].
+    pub endings: [u64; Ending::COUNT],
     /// Sum of efficiency.
     pub efficiency: f64,
     /// Sum of reward.
@@ -442,6 +444,9 @@ impl RunStatistics {
             let sums = &mut self.curve[bin][at];
             sums.tasks += 1;
             sums.in_time += u64::from(task.in_time);
+            if let Some(ending) = Ending::of(task) {
+                sums.endings[ending as usize] += 1;
+            }
             sums.efficiency += task.efficiency;
             sums.reward += task.reward;
             sums.decision_regret += task.decision_regret.unwrap_or(0.0);

@@ -3,9 +3,7 @@
 use super::fallback::FallbackPlan;
 use super::order::View;
 use super::{Chain, Stack};
-use crate::domain::{
-    Candidate, Decision, FallbackReason, ModelSet, NoTarget, Request, Role, StackEvent, Standing,
-};
+use crate::domain::{FallbackReason, ModelSet, NoTarget, Request, Standing};
 use crate::learners::{Choice, Context};
 use crate::sim::stream::Purpose;
 use crate::units::{ModelId, SimTime};
@@ -52,6 +50,7 @@ impl Stack {
     pub(super) fn eligible(
         &mut self,
         now: SimTime,
+        request: &Request,
         chain: &Chain,
         all: ModelSet,
     ) -> (ModelSet, ModelSet) {
@@ -65,7 +64,33 @@ impl Stack {
         if self.rule.order_sees_breaker {
             eligible = eligible.minus(replica.refusing(now));
         }
+        if self.rule.ramp.is_some() {
+            eligible = self.ramped(now, request, chain, eligible);
+        }
         (eligible, short)
+    }
+
+    /// Of `eligible`, those of models on their way back whose share of the choices the step falls into; all if none does.
+    fn ramped(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &Chain,
+        eligible: ModelSet,
+    ) -> ModelSet {
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        let out = replica.held(now).or(replica.refusing(now)).or(replica.ledger.short(now));
+        for model in replica.out.minus(out).iter() {
+            replica.ramps.recovered(now, model);
+        }
+        replica.out = out;
+        let admits = |model: &ModelId| {
+            let step = usize::from(request.step);
+            let mut stream = self.streams.call(Purpose::Ramp, request.task, *model, step, 0);
+            replica.ramps.admits(now, *model, stream.uniform())
+        };
+        let ramped: ModelSet = eligible.iter().filter(admits).collect();
+        if ramped.is_empty() { eligible } else { ramped }
     }
 
     /// Whom the step's order picks of `among`.
@@ -146,38 +171,15 @@ impl Stack {
         if replica.refusing(now).contains(model) {
             return Standing::BreakerOpen { until: replica.passes_from(now, model) };
         }
-        if chain.tried.contains(model) { Standing::Tried } else { Standing::Eligible }
-    }
-
-    /// Tells of a choice, where the step's task is to be explained.
-    pub(super) fn tell_decision(
-        &mut self,
-        now: SimTime,
-        request: &Request,
-        chain: &Chain,
-        role: Role,
-        chosen: Option<ModelId>,
-    ) {
-        if self.explains != Some(request.task) {
-            return;
+        if chain.tried.contains(model) {
+            return Standing::Tried;
         }
-        let hour = self.hour(now);
-        let all = self.declared[request.level.index()];
-        let candidates = all.iter().map(|model| {
-            let context = Context::plain(request.level, hour);
-            let view = View::plain(request, context);
-            let score = self.orders[usize::from(chain.arm)].score(&view, model);
-            Candidate { model, standing: self.standing(now, request, chain, model), score }
-        });
-        let decision = Decision {
-            at: now,
-            task: request.task,
-            step: request.step,
-            role,
-            candidates: candidates.collect(),
-            chosen,
-        };
-        self.log.push(StackEvent::Decision(Box::new(decision)));
+        let alone: ModelSet = [model].into_iter().collect();
+        let all = self.serving(request, chain);
+        if self.rule.ramp.is_some() && self.ramped(now, request, chain, all).and(alone).is_empty() {
+            return Standing::Ramping;
+        }
+        Standing::Eligible
     }
 
     /// Why none of `targets` could be fallen back to: what keeps out the last of them that was not tried.

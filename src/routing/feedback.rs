@@ -8,7 +8,7 @@ use super::{Call, Chain, Stack};
 use crate::domain::{ChosenBy, Propensity, Request, Response, StackEvent};
 use crate::learners::{Context, Feedback};
 use crate::reward::Account;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 impl Stack {
     /// Monitor, meter and allocator take in one call.
@@ -115,6 +115,12 @@ impl Stack {
     /// A step that was not cut off by the end of the run has ended.
     #[inline]
     pub fn step_ended(&mut self, now: SimTime, chain: &Chain, step: &Account) {
+        if chain.begun > 0 {
+            let replica = &mut self.replicas[usize::from(chain.replica)];
+            let lasted = SimDuration::from_millis_f64(step.duration_ms);
+            replica.admission.ended(chain.begun, step.served.then_some(lasted));
+            replica.budget.request_ended(now);
+        }
         if let Some(trial) = &mut self.trial {
             let log = &mut self.log;
             let tell = |event| log.push(StackEvent::Policy(Box::new(event)));

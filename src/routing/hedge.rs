@@ -111,7 +111,7 @@ impl Stack {
             return None;
         }
         let all = self.candidates(now, request, chain);
-        let (eligible, short) = self.eligible(now, chain, all);
+        let (eligible, short) = self.eligible(now, request, chain, all);
         let model = match rule.target {
             HedgeTarget::Same => eligible.contains(beside).then_some(beside)?,
             HedgeTarget::Another => {
@@ -119,7 +119,13 @@ impl Stack {
                 self.pick(now, request, chain, told, fresh, short)?.model
             }
         };
-        let permit = self.acquire(now, chain, model)?;
+        if !self.replicas[usize::from(chain.replica)].budget.try_retry(now) {
+            return None;
+        }
+        let Some(permit) = self.acquire(now, chain, model) else {
+            self.replicas[usize::from(chain.replica)].budget.retry_ended(now);
+            return None;
+        };
         chain.hedges += 1;
         chain.tried.insert(model);
         let call = Call::of(model, Role::Hedge, ChosenBy::Hedge, self.hour(now));

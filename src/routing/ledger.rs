@@ -168,6 +168,12 @@ impl Ledger {
         entry.limit.map(|limit| limit.saturating_sub(entry.used))
     }
 
+    /// The daily limit of the model's account, `None` where there is none.
+    #[must_use]
+    pub fn limit(&self, model: ModelId) -> Option<u64> {
+        self.accounts[self.account_of[model.index()]].limit
+    }
+
     /// Tokens believed to be used of the model's account.
     pub fn used(&mut self, now: SimTime, model: ModelId) -> u64 {
         self.refresh(now);

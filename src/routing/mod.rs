@@ -8,6 +8,7 @@ pub mod allocator;
 pub mod breaker;
 pub mod budget;
 mod eligibility;
+mod explain;
 pub mod fallback;
 mod features;
 mod feedback;
@@ -34,18 +35,22 @@ use crate::domain::{ChosenBy, FallbackReason, ModelSet, Outcome, Propensity, Req
 use crate::reward::Reward;
 use crate::units::{ModelId, SimDuration, SimTime};
 
+use admission::AdmissionRule;
 use allocator::AllocatorRule;
 use breaker::{BreakerRule, Permit};
+use budget::BudgetRule;
 use fallback::{FallbackPlan, Group, Walk};
 use hedge::HedgeRule;
 use ledger::LedgerRule;
 use monitor::MonitorRule;
 use order::OrderRule;
 use outlier::OutlierRule;
+use ramp::RampRule;
 use replica::ReplicaRule;
 use retry::{OnFailures, Reads429, RetryPlan, RetryTarget};
 use reweighting::Reweighting;
 use roster::Presence;
+use throttle::ThrottleRule;
 use trial::TrialRule;
 
 pub use stack::Stack;
@@ -95,6 +100,14 @@ pub struct StackRule {
     pub fallback: FallbackPlan,
     /// Hedged calls, if there are any.
     pub hedge: Option<HedgeRule>,
+    /// A bound on the retries and hedges of all steps together.
+    pub retry_budget: BudgetRule,
+    /// Whether steps are dropped while providers refuse.
+    pub throttle: ThrottleRule,
+    /// How many steps may be in flight.
+    pub admission: AdmissionRule,
+    /// How a model comes back.
+    pub ramp: Option<RampRule>,
     /// How many instances the stack runs in.
     pub replicas: ReplicaRule,
     /// Breakers.
@@ -248,6 +261,12 @@ pub struct Chain {
     reason: Option<FallbackReason>,
     /// The last resort has been asked for.
     resorted: bool,
+    /// How many steps were in flight when it began, itself among them; 0 if it was not let in.
+    begun: u32,
+    /// A retry that the budget has granted has not been sent yet.
+    granted: bool,
+    /// A call of it has been sent.
+    sent: bool,
     /// The model whose skipping or failing first made another one necessary, and why.
     pub trigger: Option<(ModelId, FallbackReason)>,
 }
@@ -271,6 +290,9 @@ impl Default for Chain {
             then: None,
             reason: None,
             resorted: false,
+            begun: 0,
+            granted: false,
+            sent: false,
             trigger: None,
         }
     }

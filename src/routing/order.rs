@@ -340,29 +340,50 @@ impl Order {
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
     }
 
-    /// What the order compares `model` by, where it has such a number: larger is better.
+    /// Whether it could ever pick `model` for the request.
     #[must_use]
-    pub fn score(&mut self, view: &View<'_>, model: ModelId) -> Option<f64> {
-        let i = model.index();
+    pub fn names(&self, request: &Request, model: ModelId) -> bool {
+        match &self.kind {
+            Kind::Static(models) => models.contains(&model),
+            Kind::LevelTable(levels) => levels[request.level.index()].contains(&model),
+            Kind::Weighted(weights) => weights.get(model.index()).is_some_and(|w| *w > 0.0),
+            Kind::Predicted(scores) => {
+                request.prompt.is_some_and(|prompt| !scores.of(prompt)[model.index()].is_nan())
+            }
+            Kind::Cascade(cascade) => cascade.models.contains(&model),
+            Kind::Random
+            | Kind::RoundRobin { .. }
+            | Kind::Cheapest { .. }
+            | Kind::Fastest(_)
+            | Kind::Learner { .. }
+            | Kind::InformedGreedy => true,
+        }
+    }
+
+    /// The number by which it compares models, of one model: a learner's belief, a fitted score, a weight, the expected
+    /// price in USD, the declared time in milliseconds, a trust; `None` where it has none.
+    #[must_use]
+    pub fn number(&self, view: &View<'_>, model: ModelId) -> Option<f64> {
+        let at = model.index();
         match &self.kind {
             Kind::Learner { bank, scope, .. } => {
                 let learner = &bank[bank_index(bank.len(), *scope, view)];
-                learner.belief(&with_features(&mut self.features, view), model)
+                let mut features = self.features.clone();
+                learner.belief(&with_features(&mut features, view), model)
             }
-            Kind::Weighted(weights) => Some(weights[i]),
+            Kind::Weighted(weights) => weights.get(at).copied(),
             Kind::Cheapest { prices, .. } => {
-                let [usd_in, usd_out] = prices[i];
+                let [usd_in, usd_out] = prices[at];
                 let input = f64::from(view.request.input_tokens);
-                Some(-(usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS))
+                Some((usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS) / 1e6)
             }
-            Kind::Fastest(ms) => Some(-ms[i][view.request.level.index()]),
-            Kind::Predicted(scores) => {
-                let score = f64::from(scores.of(view.request.prompt?)[i]);
-                (!score.is_nan()).then_some(score)
-            }
-            Kind::InformedGreedy => view.told.map(|told| told[i]),
-            _ => None,
+            Kind::Fastest(ms) => Some(ms[at][view.request.level.index()]),
+            Kind::Predicted(scores) => Some(f64::from(scores.of(view.request.prompt?)[at])),
+            Kind::Cascade(cascade) => Some(f64::from(cascade.trust.of(view.request.prompt?)[at])),
+            Kind::InformedGreedy => view.told.map(|told| told[at]),
+            Kind::Static(_) | Kind::LevelTable(_) | Kind::Random | Kind::RoundRobin { .. } => None,
         }
+        .filter(|number| !number.is_nan())
     }
 
     /// Whether answers are weighed before they are taken.

@@ -68,15 +68,19 @@ impl Stack {
                     true => SimDuration::ZERO,
                     false => self.retry_wait(request, chain, retry_after),
                 };
-                if wait <= self.rule.retry.max_wait && now + wait < chain.deadline {
-                    let then = if may {
+                let budget = &mut self.replicas[usize::from(chain.replica)].budget;
+                if wait <= self.rule.retry.max_wait
+                    && now + wait < chain.deadline
+                    && (!may || budget.try_retry(now))
+                {
+                    chain.then = Some(if may {
                         chain.retries += 1;
+                        chain.granted = true;
                         Then::Retry { failed, target, reason }
                     } else {
                         Then::FallBack { failed, reason }
-                    };
+                    });
                     chain.last_wait = wait;
-                    chain.then = Some(then);
                     if wait > SimDuration::ZERO {
                         return Next::Wait(wait);
                     }
@@ -105,7 +109,7 @@ impl Stack {
         }
         let group = self.serving(request, chain);
         let all = self.candidates(now, request, chain);
-        let (eligible, _) = self.eligible(now, chain, all);
+        let (eligible, _) = self.eligible(now, request, chain, all);
         let any = match target {
             RetryTarget::Another => {
                 let mut others = eligible;
@@ -157,10 +161,16 @@ impl Stack {
                 self.fall_back(now, request, chain, told, failed, reason)
             }
             Then::Retry { failed, target, reason } => {
-                match self.retried(now, request, chain, told, failed, target) {
+                let call = self.retried(now, request, chain, told, failed, target);
+                let next = match call {
                     Some(call) => self.place(now, request, chain, told, call),
                     None => self.fall_back(now, request, chain, told, failed, reason),
+                };
+                if std::mem::take(&mut chain.granted) {
+                    // The retry came to nothing, or became a fallback.
+                    self.replicas[usize::from(chain.replica)].budget.retry_ended(now);
                 }
+                next
             }
         }
     }
@@ -179,14 +189,21 @@ impl Stack {
             return Some(Call::of(failed, Role::Retry, ChosenBy::Retry, self.hour(now)));
         }
         let all = self.candidates(now, request, chain);
-        let (eligible, short) = self.eligible(now, chain, all);
+        let (eligible, short) = self.eligible(now, request, chain, all);
         let fresh = eligible.minus(chain.tried);
         let among = match target {
             RetryTarget::Another if !fresh.is_empty() => fresh,
             _ => eligible,
         };
         let choice = self.pick(now, request, chain, told, among, short);
-        self.tell_decision(now, request, chain, Role::Retry, choice.map(|choice| choice.model));
+        self.tell_decision(
+            now,
+            request,
+            chain,
+            told,
+            Role::Retry,
+            choice.map(|choice| choice.model),
+        );
         Some(self.chosen(now, choice?, Role::Retry, chain.arm))
     }
 
@@ -208,7 +225,7 @@ impl Stack {
         }
         let target = self.fallback_target(now, request, chain, told);
         let to = target.map(|(model, _)| model);
-        self.tell_decision(now, request, chain, Role::Fallback, to);
+        self.tell_decision(now, request, chain, told, Role::Fallback, to);
         let why_none = match to {
             None => Some(self.no_target(now, request, chain)),
             Some(_) => None,
@@ -328,14 +345,14 @@ impl Stack {
             }
             FallbackPlan::Chain(lists) => {
                 let list = lists.after(chain.failed, request.level);
-                let (eligible, _) = self.eligible(now, chain, all);
+                let (eligible, _) = self.eligible(now, request, chain, all);
                 self.first_of(now, chain, eligible, list, 0)
             }
             FallbackPlan::Ranked { by, max_fallbacks } => {
                 if chain.fallbacks >= *max_fallbacks {
                     return None;
                 }
-                let (eligible, short) = self.eligible(now, chain, all);
+                let (eligible, short) = self.eligible(now, request, chain, all);
                 let mut left = eligible.minus(chain.tried);
                 while !left.is_empty() {
                     let choice = match by {

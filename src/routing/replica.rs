@@ -3,9 +3,13 @@
 
 use jiff::Timestamp;
 
+use super::admission::Admission;
 use super::breaker::{Breakers, CallEnd, Permit, Surroundings};
+use super::budget::RetryBudget;
 use super::ledger::Ledger;
 use super::outlier::Outliers;
+use super::ramp::Ramps;
+use super::throttle::Throttle;
 use super::{Call, StackRule};
 use crate::domain::{FallbackReason, ModelSet, StackEvent};
 use crate::registry::Registry;
@@ -63,6 +67,12 @@ pub(super) struct Replica {
     breakers: Breakers,
     outliers: Outliers,
     pub(super) holds: Vec<Hold>,
+    pub(super) budget: RetryBudget,
+    pub(super) throttle: Throttle,
+    pub(super) admission: Admission,
+    pub(super) ramps: Ramps,
+    /// The models that took no calls when the ramps were last looked at.
+    pub(super) out: ModelSet,
 }
 
 impl Replica {
@@ -77,6 +87,11 @@ impl Replica {
             breakers: Breakers::new(&rule.breaker, surroundings),
             outliers: Outliers::new(&rule.outliers, surroundings),
             holds: Vec::new(),
+            budget: RetryBudget::new(&rule.retry_budget),
+            throttle: Throttle::new(&rule.throttle),
+            admission: Admission::new(&rule.admission),
+            ramps: Ramps::new(rule.ramp, registry.models.len()),
+            out: ModelSet::EMPTY,
         }
     }
 

@@ -16,6 +16,7 @@ use super::order::{Order, View};
 use super::replica::{Assign, Replica};
 use super::reweighting::Reweighter;
 use super::roster::Roster;
+use super::throttle::ThrottleRule;
 use super::trial::Trial;
 use super::{Call, Chain, Next, StackRule};
 use crate::calendar::{DailyTimes, LocalClock};
@@ -154,7 +155,29 @@ impl Stack {
         if !self.rule.groups.is_empty() {
             chain.walk = Walk::begin(&self.rule.groups, request.level);
         }
+        if !self.let_in(now, request, chain) {
+            return Next::Finish;
+        }
         self.begin(now, request, chain, told)
+    }
+
+    /// Whether the step may begin: throttle and limit on steps in flight.
+    fn let_in(&mut self, now: SimTime, request: &Request, chain: &mut Chain) -> bool {
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        if !replica.admission.admits(request.priority) {
+            return false;
+        }
+        if self.rule.throttle != ThrottleRule::None {
+            let step = usize::from(request.step);
+            let none = ModelId(0);
+            let mut stream = self.streams.call(Purpose::Throttle, request.task, none, step, 0);
+            if replica.throttle.rejects(now, stream.uniform()) {
+                return false;
+            }
+        }
+        chain.begun = replica.admission.begun();
+        replica.budget.request_begun(now);
+        true
     }
 
     /// The instance that takes the step.
@@ -180,7 +203,7 @@ impl Stack {
     ) -> Next {
         let all = self.serving(request, chain);
         let candidates = self.candidates(now, request, chain);
-        let (eligible, short) = self.eligible(now, chain, candidates);
+        let (eligible, short) = self.eligible(now, request, chain, candidates);
         let all_short = self.replicas[usize::from(chain.replica)].ledger.short(now).and(all);
         let allocated = self.allocated(request.level).filter(|model| all.contains(*model));
         let favourite = match allocated {
@@ -189,7 +212,7 @@ impl Stack {
         };
         let Some(favourite) = favourite else {
             // The order names no model of this level.
-            self.tell_decision(now, request, chain, Role::First, None);
+            self.tell_decision(now, request, chain, told, Role::First, None);
             return self.without_choice(now, request, chain, told);
         };
         let skipped = !eligible.contains(favourite.model);
@@ -198,7 +221,7 @@ impl Stack {
             chain.trigger.get_or_insert((favourite.model, reason));
         }
         if eligible.is_empty() {
-            self.tell_decision(now, request, chain, Role::First, None);
+            self.tell_decision(now, request, chain, told, Role::First, None);
             return self.nobody_left(now, request, chain, told);
         }
         // A probability among all models is none among the eligible ones: such a choice is made anew.
@@ -209,7 +232,7 @@ impl Stack {
             Some(favourite)
         };
         let role = if chain.reason.is_some() { Role::Fallback } else { Role::First };
-        self.tell_decision(now, request, chain, role, choice.map(|choice| choice.model));
+        self.tell_decision(now, request, chain, told, role, choice.map(|choice| choice.model));
         match choice {
             Some(choice) => {
                 let mut call = self.chosen(now, choice, role, chain.arm);
@@ -303,6 +326,14 @@ impl Stack {
         }
         let replica = &mut self.replicas[usize::from(chain.replica)];
         replica.ledger.ended(now, call.model, response.tokens(), call.counted);
+        if matches!(call.role, Role::Retry | Role::Hedge) {
+            replica.budget.retry_ended(now);
+        }
+        let was_taken = matches!(
+            response.outcome,
+            Outcome::Success | Outcome::Partial | Outcome::Failure | Outcome::Cancelled
+        );
+        replica.throttle.ended(now, was_taken);
         let end = CallEnd {
             verdict: self.rule.breaker.verdict(response.outcome, served),
             outcome: response.outcome,
@@ -342,7 +373,7 @@ impl Stack {
         }
         loop {
             let all = self.candidates(now, request, chain);
-            let (eligible, _) = self.eligible(now, chain, all);
+            let (eligible, _) = self.eligible(now, request, chain, all);
             let fresh = eligible.minus(chain.tried);
             let Some(model) = self.orders[order].escalates(request, call.model, fresh) else {
                 return Next::Finish;
@@ -415,12 +446,20 @@ impl Stack {
             let ended = counts.book(now, 1, 0);
             self.tell_overshoot(now, call.model, ended);
         }
-        let ledger = &mut self.replicas[usize::from(chain.replica)].ledger;
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        if chain.sent {
+            // Only a step's first call may be dropped; the others are counted.
+            replica.throttle.rejects(now, 1.0);
+        }
+        chain.sent = true;
+        if call.role == Role::Retry {
+            chain.granted = false;
+        }
         let cut = if self.rule.deadline.cuts_calls { chain.deadline } else { SimTime::NEVER };
         Call {
             gives_up: (now + self.rule.call_timeout).min(cut),
             gives_up_on_first_token: now + self.rule.first_token_timeout,
-            counted: ledger.sent(now, call.model, request.input_tokens),
+            counted: replica.ledger.sent(now, call.model, request.input_tokens),
             hedge_after: self.hedge_after(chain),
             ..call
         }

@@ -24,8 +24,9 @@ use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
 pub use admission::{
-    Admission, EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, FinagleRetries, GradientLimit,
-    InFlightLimit, PriorityShares, Ramp, RetryBudget, SreRetries, SreThrottling, Throttle,
+    Admission, EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, FinagleRetries,
+    GradientLimit, InFlightLimit, PriorityShares, Ramp, RetryBudget, SreRetries, SreThrottling,
+    Throttle,
 };
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
 pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};

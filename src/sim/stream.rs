@@ -56,6 +56,10 @@ pub enum Purpose {
     Ejection = 19,
     /// The instance of the stack that a task comes to.
     Replica = 20,
+    /// Whether the stack drops a step itself.
+    Throttle = 21,
+    /// Whether a model that has come back may be chosen already.
+    Ramp = 22,
 }
 
 /// All random streams of one cell.

@@ -8,7 +8,9 @@ use reflexarc::domain::{Outcome, Priority};
 use reflexarc::engine::{Cell, End};
 use reflexarc::registry::{Account, KeyState, Latency, Model, Registry};
 use reflexarc::reward::Reward;
+use reflexarc::routing::admission::AdmissionRule;
 use reflexarc::routing::breaker::BreakerRule;
+use reflexarc::routing::budget::BudgetRule;
 use reflexarc::routing::fallback::FallbackPlan;
 use reflexarc::routing::ledger::LedgerRule;
 use reflexarc::routing::monitor::MonitorRule;
@@ -17,6 +19,7 @@ use reflexarc::routing::outlier::OutlierRule;
 use reflexarc::routing::replica::ReplicaRule;
 use reflexarc::routing::retry::{OnFailure, OnFailures, Reads429, RetryPlan};
 use reflexarc::routing::reweighting::Reweighting;
+use reflexarc::routing::throttle::ThrottleRule;
 use reflexarc::routing::{DeadlineRule, StackRule};
 use reflexarc::units::{Level, ModelId, PerLevel, SimDuration};
 use reflexarc::world::expectation::Lengths;
@@ -100,6 +103,10 @@ impl Draft {
                 replicas: ReplicaRule::ONE,
                 breaker: BreakerRule::None,
                 outliers: OutlierRule::None,
+                retry_budget: BudgetRule::None,
+                throttle: ThrottleRule::None,
+                admission: AdmissionRule::default(),
+                ramp: None,
                 allocator: None,
                 monitor: MonitorRule::STAGE4,
             },

@@ -1,6 +1,7 @@
 //! How a stack bears faults: when it leaves alone what has failed, when it comes back to it, whom it takes for failed that
 //! has not, and what the rest has to bear meanwhile. Gathered call by call, without keeping any.
 
+mod ending;
 mod pair;
 mod spans;
 
@@ -10,6 +11,7 @@ use crate::units::{ModelId, NANOS_PER_SECOND, SimTime};
 
 use pair::{Pair, Pairs};
 
+pub use ending::Ending;
 pub use spans::FaultSpan;
 pub(super) use spans::Spread;
 

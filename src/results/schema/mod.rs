@@ -185,6 +185,18 @@ table! {
         tasks: u64,
         /// Of them, answered in time.
         in_time: u64,
+        /// Of them, answered after their deadline.
+        late: u64,
+        /// Of them, not answered as the last answer was wrong or incomplete.
+        wrong: u64,
+        /// Of them, not answered as the last call ended in an error of the provider or the connection.
+        error: u64,
+        /// Of them, not answered as the last call did not come back in time.
+        timeout: u64,
+        /// Of them, not answered as the last call was refused: a limit, the key, the prompt.
+        refused: u64,
+        /// Of them, not answered as no call was made for the last step.
+        shed: u64,
         /// Mean efficiency, 0-100; null without tasks.
         efficiency: Option<f64>,
         /// Sum of reward from the first point to this one.

@@ -1,15 +1,17 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, daily, fitted, recovery, trial};
+use super::{Models, Resolver, admission, daily, fitted, outlier, recovery, trial};
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::breaker::{BreakerRule, Stage4Rule};
+use crate::routing::budget::BudgetRule;
 use crate::routing::order::OrderRule;
 use crate::routing::outlier::OutlierRule;
 use crate::routing::roster::Presence;
+use crate::routing::throttle::ThrottleRule;
 use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
 use crate::scenario::shipped::{PRESETS, names_of, text_of};
@@ -68,6 +70,19 @@ pub(super) fn resolve(
     let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
     let reweighting = daily::reweighting(written, tree, reward, problems);
+    let outliers = written
+        .outliers
+        .as_ref()
+        .map_or(OutlierRule::None, |own| outlier::outlier(own, tree, problems));
+    let retry_budget = written
+        .retry_budget
+        .as_ref()
+        .map_or(BudgetRule::None, |own| admission::budget(own, "retry_budget", tree, problems));
+    let throttle = written
+        .throttle
+        .as_ref()
+        .map_or(ThrottleRule::None, |own| admission::throttle(own, tree, problems));
+    let ramp = written.ramp.as_ref().map(admission::ramp);
     let Orders { order, trial, selection } = order??;
     Some((
         StackRule {
@@ -102,7 +117,11 @@ pub(super) fn resolve(
                     ..Stage4Rule::default()
                 }),
             },
-            outliers: OutlierRule::None,
+            outliers,
+            retry_budget,
+            throttle,
+            admission: admission::admission(&written.admission, tree, problems),
+            ramp,
             allocator,
             monitor: daily::monitor(&written.monitor),
         },

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Allocation, Deadline, Fallback, Group, Hedge, Monitor, Name, OnFailures, Order, QuotaLedger,
-    Replicas, Retry, Reward, Reweighting, RouterLimits,
+    Admission, Allocation, Deadline, Fallback, Group, Hedge, Monitor, Name, OnFailures, Order,
+    Outlier, QuotaLedger, Ramp, Replicas, Retry, RetryBudget, Reward, Reweighting, RouterLimits,
+    Throttle,
 };
 use crate::learners::wrappers::Wrappers;
 use crate::routing::order::LearnerScope;
@@ -74,6 +75,16 @@ pub struct Stack {
     pub replicas: Replicas,
     /// When a failing model is left alone for a while, by default never.
     pub breaker: Option<Breaker>,
+    /// When a model is taken out of service by how its group does, as gateways do it, by default never.
+    pub outliers: Option<Outlier>,
+    /// A bound on the retries and hedges of all steps together, by default none.
+    pub retry_budget: Option<RetryBudget>,
+    /// Whether steps are dropped while providers refuse, by default not.
+    pub throttle: Option<Throttle>,
+    /// How many steps may be in flight, by default any number.
+    pub admission: Admission,
+    /// How a model that has been left alone comes back, by default at once.
+    pub ramp: Option<Ramp>,
     /// The daily allocation of models and token budgets to levels, by default none.
     pub allocation: Option<Allocation>,
     /// The bounds of the performance monitor.
@@ -108,6 +119,11 @@ impl Default for Stack {
             hedge: None,
             replicas: Replicas::default(),
             breaker: None,
+            outliers: None,
+            retry_budget: None,
+            throttle: None,
+            admission: Admission::default(),
+            ramp: None,
             allocation: None,
             monitor: Monitor::default(),
         }
