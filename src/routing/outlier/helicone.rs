@@ -5,8 +5,9 @@
 //! more. Requests count when they are sent, errors when they come back: 5xx and broken connections; the gateway's own
 //! timeouts and 429 are none (429 goes to another monitor). With all providers out nobody takes a call.
 //!
-//! Its "rolling" counter sums only the buckets of the present lap around the ring, so that it starts from zero at every
-//! whole minute of its own; the number of buckets has no effect. [`HeliconeRule::rolling`] makes it roll.
+//! Its "rolling" counter (read in two forks, which carry the same file) sums only the buckets of the present lap around the
+//! ring, so that it starts from zero at every whole minute of its own; the number of buckets has no effect.
+//! [`HeliconeRule::rolling`] makes it roll.
 
 use super::{Detector, End, Status, Surroundings};
 use crate::domain::{BreakerEvent, BreakerState, ModelSet, StackEvent};

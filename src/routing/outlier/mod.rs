@@ -41,6 +41,36 @@ pub enum OutlierRule {
     Portkey(PortkeyRule),
 }
 
+impl OutlierRule {
+    /// Why the rule can never take a model of a group of `n` out, or hardly ever, where that is certain; for the check of
+    /// scenarios.
+    #[must_use]
+    pub fn is_idle(&self, n: usize) -> Option<&'static str> {
+        match self {
+            Self::None | Self::Helicone(_) | Self::Portkey(_) => None,
+            Self::Litellm(own)
+                if own.disable_cooldowns || own.cooldown_time == SimDuration::ZERO =>
+            {
+                Some("its cooldowns are switched off")
+            }
+            Self::Litellm(own)
+                if n <= 1 && own.allowed_fails == LitellmRule::IGNORED_ALLOWED_FAILS =>
+            {
+                Some(
+                    "a lone deployment is cooled only by 401, or when 1000 calls of a minute all failed (litellm issue 40405); `allowed_fails` other than 3 cools it",
+                )
+            }
+            Self::Litellm(_) => None,
+            Self::Envoy(own) => {
+                let one = 100.0 / n.max(1) as f64;
+                (!own.always_eject_one_host && one > own.max_ejection_percent).then_some(
+                    "one host is a larger part of the group than `max_ejection_percent`, and `always_eject_one_host` is false (envoy issue 34666)",
+                )
+            }
+        }
+    }
+}
+
 /// What a call looked like to a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

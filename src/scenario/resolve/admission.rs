@@ -148,3 +148,78 @@ pub(super) fn admission(
 pub(super) fn ramp(written: &Ramp) -> RampRule {
     RampRule { from_share: written.from_share.get(), over: span(written.over) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::source::Span;
+    use crate::scenario::values::Positive;
+    use crate::scenario::written::{
+        EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, GradientLimit, SreRetries,
+        SreThrottling,
+    };
+
+    fn node() -> Node {
+        Node::empty(Span::new(0, 0))
+    }
+
+    #[test]
+    fn what_is_not_written_is_the_projects_default() {
+        let mut problems = Problems::default();
+        let budgets = [
+            (RetryBudget::None {}, BudgetRule::None),
+            (
+                RetryBudget::Finagle(FinagleRetries::default()),
+                BudgetRule::Finagle(FinagleBudget::default()),
+            ),
+            (
+                RetryBudget::Envoy(EnvoyRetries::default()),
+                BudgetRule::Envoy(EnvoyBudget::default()),
+            ),
+            (
+                RetryBudget::FailsafeGo(FailsafeGoRetries::default()),
+                BudgetRule::FailsafeGo(FailsafeGoBudget::default()),
+            ),
+            (RetryBudget::Sre(SreRetries::default()), BudgetRule::Sre(SreBudget::default())),
+        ];
+        for (written, rule) in budgets {
+            assert_eq!(budget(&written, "retry.budget", &node(), &mut problems), rule);
+        }
+        let throttles = [
+            (Throttle::None {}, ThrottleRule::None),
+            (Throttle::Sre(SreThrottling::default()), ThrottleRule::Sre(SreThrottle::default())),
+            (
+                Throttle::FailsafeGo(FailsafeGoThrottling::default()),
+                ThrottleRule::FailsafeGo(FailsafeGoThrottle::default()),
+            ),
+        ];
+        for (written, rule) in throttles {
+            assert_eq!(throttle(&written, &node(), &mut problems), rule);
+        }
+        let none = admission(&Admission::default(), &node(), &mut problems);
+        assert_eq!(none, AdmissionRule::default());
+        let limit = Some(InFlightLimit::Gradient(GradientLimit::default()));
+        let written = Admission { limit, ..Admission::default() };
+        let rule = admission(&written, &node(), &mut problems);
+        assert_eq!(rule.limit, Some(LimitRule::Gradient(GradientRule::default())));
+        assert_eq!(ramp(&Ramp::default()), RampRule::default());
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn what_the_projects_refuse_is_reported() {
+        let mut problems = Problems::default();
+        let long =
+            FinagleRetries { ttl: Duration::from_millis(61_000), ..FinagleRetries::default() };
+        budget(&RetryBudget::Finagle(long), "retry.budget", &node(), &mut problems);
+        let stingy = SreThrottling { k: Positive::of(0.9), ..SreThrottling::default() };
+        throttle(&Throttle::Sre(stingy), &node(), &mut problems);
+        let low = GradientLimit {
+            initial: crate::scenario::values::Count::of(10),
+            ..GradientLimit::default()
+        };
+        let limit = Some(InFlightLimit::Gradient(low));
+        admission(&Admission { limit, ..Admission::default() }, &node(), &mut problems);
+        assert_eq!(problems.len(), 3);
+    }
+}

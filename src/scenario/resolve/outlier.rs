@@ -130,3 +130,59 @@ fn portkey(written: &PortkeyBreaker, tree: &Node, problems: &mut Problems) -> Po
         failures: failures.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::source::Span;
+    use crate::scenario::values::Count;
+
+    fn resolved(written: &Outlier) -> (OutlierRule, usize) {
+        let mut problems = Problems::default();
+        let rule = outlier(written, &Node::empty(Span::new(0, 0)), &mut problems);
+        (rule, problems.len())
+    }
+
+    #[test]
+    fn what_is_not_written_is_the_projects_default() {
+        let all = [
+            (Outlier::None {}, OutlierRule::None),
+            (
+                Outlier::Litellm(LitellmCooldown::default()),
+                OutlierRule::Litellm(LitellmRule::default()),
+            ),
+            (Outlier::Envoy(EnvoyOutliers::default()), OutlierRule::Envoy(EnvoyRule::default())),
+            (
+                Outlier::Helicone(HeliconeHealth::default()),
+                OutlierRule::Helicone(HeliconeRule::default()),
+            ),
+            (
+                Outlier::Portkey(PortkeyBreaker::default()),
+                OutlierRule::Portkey(PortkeyRule::default()),
+            ),
+        ];
+        for (written, rule) in all {
+            assert_eq!(resolved(&written), (rule, 0));
+        }
+    }
+
+    #[test]
+    fn impossible_times_are_reported() {
+        let zero = EnvoyOutliers { interval: Duration::ZERO, ..EnvoyOutliers::default() };
+        assert_eq!(resolved(&Outlier::Envoy(zero)).1, 1);
+        let hasty = PortkeyBreaker {
+            cooldown_interval: Duration::from_millis(29_999),
+            minimum_requests: Count::of(1),
+            ..PortkeyBreaker::default()
+        };
+        assert_eq!(resolved(&Outlier::Portkey(hasty)).1, 1);
+        // A longest ejection that is not written follows the base.
+        let long = EnvoyOutliers {
+            base_ejection_time: Duration::from_millis(600_000),
+            ..EnvoyOutliers::default()
+        };
+        let (rule, problems) = resolved(&Outlier::Envoy(long));
+        let OutlierRule::Envoy(rule) = rule else { panic!("{rule:?}") };
+        assert_eq!((rule.max_ejection_time, problems), (rule.base_ejection_time, 0));
+    }
+}
