@@ -23,11 +23,13 @@ use reflexarc::domain::{
 };
 use reflexarc::engine::{self, Cell, End, Observer, Sample};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::fallback::FallbackPlan;
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::OnFailure;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
+use reflexarc::world::conditions::Down;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::Limits;
 use reflexarc::world::workload::WorkloadSpec;
@@ -141,6 +143,7 @@ fn fault(effect: Effect, models: &[u16], from: f64, to: f64) -> FaultSpec {
         end: instant(to),
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     }
 }
 
@@ -158,11 +161,12 @@ fn steady(n: usize, faults: Vec<FaultSpec>) -> Draft {
         failures_to_open: 3,
         open_for: seconds(60.0),
         successes_to_close: 2,
+        ..Stage4Rule::default()
     });
     draft
 }
 
-const OUTAGE: Effect = Effect::Outage { hang: false };
+const OUTAGE: Effect = Effect::Outage { form: Down::Error };
 
 #[test]
 fn an_outage_of_the_first_model_worked_by_hand() {
@@ -229,7 +233,8 @@ fn what_is_never_noticed_or_never_comes_back_counts_in_full() {
 fn a_model_that_is_held_back_is_left_alone_without_a_breaker() {
     let mut draft = steady(2, vec![fault(Effect::KeyRevoked, &[0], 99.5, 199.5)]);
     draft.stack.breaker = BreakerRule::None;
-    draft.stack.auth_recheck = seconds(30.0);
+    let hold = OnFailure { hold: seconds(30.0), ..OnFailure::FALL_BACK };
+    draft.stack.on = draft.stack.on.with(Outcome::Auth, hold);
     draft.world.refusal_time = seconds(0.05);
     let both = run(&draft.build(), 1);
     // Refused at 100.05; the task of 101 passes it over.
