@@ -1,5 +1,7 @@
 //! What each breaker does, rule by rule: every cell drives the machine, asserts at the edges, and only then says it.
 
+pub mod breakers;
+
 use std::fmt::Write as _;
 
 /// One cell of the table: what a preset does by one rule.
