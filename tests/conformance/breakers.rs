@@ -41,6 +41,9 @@ enum Ignored {
     Counts,
 }
 
+/// Something of a rule, its words, and what asserts it.
+type Aside = (Rule, &'static str, fn(&BreakerRule));
+
 /// What a library does by its defaults.
 struct Profile {
     rule: BreakerRule,
@@ -68,7 +71,7 @@ struct Profile {
     late_failure_restarts: bool,
     fails_open: bool,
     /// What is asserted apart, with its words.
-    beside: Vec<(Rule, &'static str, fn(&BreakerRule))>,
+    beside: Vec<Aside>,
 }
 
 fn row(parts: &[(bool, usize)]) -> Vec<bool> {
@@ -752,7 +755,7 @@ fn recloser() -> Profile {
 }
 
 /// The cells of all presets.
-pub fn cells() -> Vec<Cell> {
+pub(crate) fn cells() -> Vec<Cell> {
     let profiles = [
         stage4(),
         reflexarc(),

@@ -333,6 +333,7 @@ fn breaker() -> impl Strategy<Value = BreakerRule> {
             failures_to_open: failures,
             open_for: seconds(open_s),
             successes_to_close: successes,
+            ..Stage4Rule::default()
         })
     });
     prop_oneof![1 => Just(BreakerRule::None), 3 => stage4]
