@@ -5,6 +5,7 @@
 
 mod control;
 mod describe;
+mod replay;
 mod select;
 mod tuning;
 
@@ -28,6 +29,8 @@ use crate::routing::StackRule;
 use crate::scenario::resolved::{Block, Resolved, Variant};
 use crate::sim::stream::Streams;
 use crate::units::{Level, SimTime};
+
+pub use replay::{Entry, NotReplayed, Story, replay};
 
 /// The most parts that a table is written in.
 const MOST_PARTS: usize = 64;
