@@ -1,6 +1,8 @@
 //! What each breaker does, rule by rule: every cell drives the machine, asserts at the edges, and only then says it.
 
 pub(crate) mod breakers;
+pub(crate) mod outliers;
+mod profiles;
 
 use std::fmt::Write as _;
 

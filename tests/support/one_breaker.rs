@@ -53,7 +53,13 @@ impl OneBreaker {
     }
 
     /// Ends a call.
-    pub(crate) fn end(&mut self, now: SimTime, permit: Permit, verdict: Verdict, took: SimDuration) {
+    pub(crate) fn end(
+        &mut self,
+        now: SimTime,
+        permit: Permit,
+        verdict: Verdict,
+        took: SimDuration,
+    ) {
         let outcome = match verdict {
             Verdict::Success => Outcome::Success,
             Verdict::Failure => Outcome::ApiError,

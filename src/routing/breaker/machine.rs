@@ -175,7 +175,7 @@ impl Classes {
     /// All that serve nobody are failures, but for calls that the caller gave up.
     pub const UNSERVED: Self = Self {
         failures: None,
-        ignored: OutcomeSet::of(&[Outcome::Cancelled, Outcome::Interrupted]),
+        ignored: OutcomeSet::of(&[Outcome::Cancelled, Outcome::Shed, Outcome::Interrupted]),
     };
 
     /// How `outcome` is taken, which the stack serves somebody with, or not.

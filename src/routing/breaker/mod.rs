@@ -118,7 +118,8 @@ macro_rules! presets {
             #[must_use]
             pub fn verdict(&self, outcome: Outcome, served: bool) -> Verdict {
                 match self {
-                    Self::None => Verdict::Ignored,
+                    Self::None if served => Verdict::Success,
+                    Self::None => Verdict::Failure,
                     $(Self::$name(rule) => rule.classes.verdict(outcome, served),)+
                 }
             }
