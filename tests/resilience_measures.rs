@@ -116,9 +116,7 @@ fn run(cell: &Cell, seed: u64) -> Both {
 
 fn value(both: &Both, measure: Measure, window: Window) -> Option<f64> {
     let values = both.statistics.values();
-    let found = values.iter().find(|v| {
-        (v.measure, v.window, v.level) == (measure, window, None)
-    });
+    let found = values.iter().find(|v| (v.measure, v.window, v.level) == (measure, window, None));
     found.unwrap_or_else(|| panic!("{} is not measured", measure.name)).value
 }
 
@@ -266,7 +264,8 @@ fn a_breaker_that_opens_on_a_sound_model_is_open_without_reason() {
 
 #[test]
 fn the_next_model_falls_under_the_load_of_the_first() {
-    let mut draft = steady(3, vec![fault(OUTAGE, &[0], 99.5, 199.5), fault(OUTAGE, &[0], 299.5, 399.5)]);
+    let mut draft =
+        steady(3, vec![fault(OUTAGE, &[0], 99.5, 199.5), fault(OUTAGE, &[0], 299.5, 399.5)]);
     draft.world.models[1].limits = Limits { requests_per_minute: Some(30.0), ..Limits::default() };
     let both = run(&draft.build(), 1);
     let refused = |from: f64, to: f64| {
@@ -333,7 +332,11 @@ fn recounted(cell: &Cell, both: &Both, seed: u64) -> Vec<(Measure, Option<f64>)>
         End::Tasks(_) => {
             let calls = record.attempts.iter().map(|c| c.dispatched + c.response.duration);
             let sampled = both.quotas.iter().map(|(at, _)| *at);
-            calls.chain(record.breaker.iter().map(|b| b.at)).chain(sampled).max().unwrap_or_default()
+            calls
+                .chain(record.breaker.iter().map(|b| b.at))
+                .chain(sampled)
+                .max()
+                .unwrap_or_default()
         }
     };
     let hit = |at: SimTime, model: ModelId| {
@@ -425,7 +428,8 @@ fn recounted(cell: &Cell, both: &Both, seed: u64) -> Vec<(Measure, Option<f64>)>
     let beside = beside.count() as f64;
     // Spans with a fault, those that touch as one.
     let mut spans: Vec<(SimTime, SimTime)> = Vec::new();
-    let mut sorted: Vec<_> = faults.iter().filter(|f| f.from < f.to).map(|f| (f.from, f.to)).collect();
+    let mut sorted: Vec<_> =
+        faults.iter().filter(|f| f.from < f.to).map(|f| (f.from, f.to)).collect();
     sorted.sort_unstable();
     for (from, to) in sorted {
         match spans.last_mut() {
@@ -459,9 +463,9 @@ fn recounted(cell: &Cell, both: &Both, seed: u64) -> Vec<(Measure, Option<f64>)>
     let over = |sum: f64, n: f64| (n > 0.0).then(|| sum / n);
     let excess = both.quotas.iter().flat_map(|(at, quotas)| {
         let of = |(model, quota): (ModelId, &Option<QuotaState>)| {
-            let cut = faults.iter().any(|f| {
-                f.cuts_quota && f.models.contains(model) && f.from <= *at && *at < f.to
-            });
+            let cut = faults
+                .iter()
+                .any(|f| f.cuts_quota && f.models.contains(model) && f.from <= *at && *at < f.to);
             let QuotaState { used, limit } = quota.filter(|q| q.limit > 0 && !cut)?;
             Some((used as f64 / limit as f64 - 1.0).max(0.0))
         };

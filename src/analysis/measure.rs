@@ -264,9 +264,11 @@ pub const WASTED_TOKENS: Measure = figure(
 )
 .lower();
 /// Wasted tokens as a share.
-pub const WASTED_TOKENS_SHARE: Measure =
-    share("wasted_tokens_share", "Billed tokens of those calls, of the billed tokens of all calls.")
-        .lower();
+pub const WASTED_TOKENS_SHARE: Measure = share(
+    "wasted_tokens_share",
+    "Billed tokens of those calls, of the billed tokens of all calls.",
+)
+.lower();
 /// Tokens per minute.
 pub const TOKENS_PER_MINUTE: Measure = figure(
     "tokens_per_minute",

@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
-use jiff::SignedDuration;
-
 use super::{Stop, print, said};
+use crate::calendar::local_text;
 use crate::domain::{
     AttemptRecord, BreakerState, Candidate, ChosenBy, Decision, FallbackEvent, ModelSet, Role,
     Standing,
@@ -16,6 +14,7 @@ use crate::results::manifest::{CellEntry, Manifest};
 use crate::scenario;
 use crate::scenario::resolved::Resolved;
 use crate::units::{SimDuration, SimTime, TaskId};
+use clap::Args;
 
 /// Width of the column of times.
 const MARGIN: usize = 12;
@@ -94,16 +93,14 @@ impl Explain {
     }
 }
 
-fn named<'m>(
-    what: &str,
-    given: Option<&String>,
-    all: &[&'m String],
-) -> Result<&'m String, Stop> {
+fn named<'m>(what: &str, given: Option<&String>, all: &[&'m String]) -> Result<&'m String, Stop> {
     match given {
         None => Ok(all[0]),
-        Some(name) => all.iter().find(|own| **own == name).copied().ok_or_else(|| {
-            no_such(what, name, &listed(all.iter().map(|own| (*own).clone())))
-        }),
+        Some(name) => all
+            .iter()
+            .find(|own| **own == name)
+            .copied()
+            .ok_or_else(|| no_such(what, name, &listed(all.iter().map(|own| (*own).clone())))),
     }
 }
 
@@ -168,7 +165,9 @@ impl<'a> Teller<'a> {
             _ => false,
         });
         if let Some(order) = at.and_then(|at| manifest.orders.get(at)).filter(|_| has_numbers) {
-            self.line(format_args!("in brackets the numbers by which its order ({order}) compares models"));
+            self.line(format_args!(
+                "in brackets the numbers by which its order ({order}) compares models"
+            ));
         }
         self.line(format_args!(""));
         let concerned = self.concerned();
@@ -214,11 +213,10 @@ impl<'a> Teller<'a> {
         let at = entry.at(&task);
         match entry {
             Entry::Arrived => {
-                let local = self.scenario.start + SignedDuration::from_nanos(at.0 as i64);
-                let local = local.to_zoned(self.scenario.zone.clone());
-                let when = local.strftime("%Y-%m-%d %H:%M:%S%.3f");
-                let line = format!("arrives at {when} ({} after the start)", duration(SimDuration(at.0)));
-                self.row(at, &line);
+                let Resolved { start, zone, .. } = self.scenario;
+                let when = local_text(*start, zone, at);
+                let after = duration(SimDuration(at.0));
+                self.row(at, &format!("arrives at {when} ({after} after the start)"));
                 for (model, state, since) in &self.story.not_closed {
                     if concerned.contains(*model) {
                         let ago = duration(at.since(*since));
@@ -245,7 +243,8 @@ impl<'a> Teller<'a> {
             Entry::Ended(call) => self.ended(at, call),
             Entry::Breaker(event) => {
                 let model = &self.models[event.model.index()];
-                let line = format!("breaker of {model}: {} -> {}", words(event.from), words(event.to));
+                let line =
+                    format!("breaker of {model}: {} -> {}", words(event.from), words(event.to));
                 self.row(at, &line);
             }
             Entry::Fallback(event) => self.fallback(at, event),

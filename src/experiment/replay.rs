@@ -71,7 +71,9 @@ pub struct Story {
 #[derive(Debug, thiserror::Error)]
 pub enum NotReplayed {
     /// The scenario has lost a block, a variant or a model of the results.
-    #[error("the results have {what} {name}, which the scenario does not; they are of another version")]
+    #[error(
+        "the results have {what} {name}, which the scenario does not; they are of another version"
+    )]
     Gone {
         /// What is gone.
         what: &'static str,
@@ -79,10 +81,14 @@ pub enum NotReplayed {
         name: String,
     },
     /// The run is one of bandit mode.
-    #[error("block {0} is in bandit mode, where a stack decides nothing; its rounds are in the table `tasks`")]
+    #[error(
+        "block {0} is in bandit mode, where a stack decides nothing; its rounds are in the table `tasks`"
+    )]
     Bandit(String),
     /// The task did not come about.
-    #[error("task {task} did not arrive: this program makes {n} tasks of the run; it is of another version")]
+    #[error(
+        "task {task} did not arrive: this program makes {n} tasks of the run; it is of another version"
+    )]
     NoTask {
         /// The task.
         task: u64,
@@ -130,12 +136,8 @@ pub fn replay(
         entries: Vec::new(),
         record: None,
     };
-    let digest = engine::run_explaining(
-        &scenario.cell(block, &stack),
-        entry.seed,
-        task,
-        &mut listener,
-    );
+    let digest =
+        engine::run_explaining(&scenario.cell(block, &stack), entry.seed, task, &mut listener);
     let none = NotReplayed::NoTask { task: task.0, n: digest.n_tasks };
     let record = listener.record.ok_or(none)?;
     let mut entries = listener.entries;

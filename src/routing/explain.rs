@@ -33,7 +33,8 @@ impl Stack {
             let is_named = role == Role::Fallback || order.names(request, model);
             let score = order.number(&View { request, context, told }, model);
             let keeps_short = order.keeps_short();
-            let held = self.held_back.iter().find(|(held, until, _)| *held == model && *until > now);
+            let held =
+                self.held_back.iter().find(|(held, until, _)| *held == model && *until > now);
             let held = held.map(|(_, until, reason)| (*until, *reason));
             let standing = if self.roster.absent().contains(model) {
                 Standing::Absent

@@ -72,10 +72,7 @@ mod tests {
         let spread = Spread::of(spans.into_iter().map(|(from, to)| (at(from), at(to))));
         assert_eq!(spread.len(), 3);
         let within = [0, 24, 25, 29, 30, 40, 50, 1 << 60].map(|n| spread.at(at(n)));
-        assert_eq!(
-            within,
-            [Some(0), Some(0), None, None, Some(1), None, Some(2), Some(2)]
-        );
+        assert_eq!(within, [Some(0), Some(0), None, None, Some(1), None, Some(2), Some(2)]);
         assert_eq!(spread.shared(at(0), at(60)), 25 + 10 + 10);
         assert_eq!(spread.shared(at(24), at(31)), 1 + 1);
         assert_eq!(spread.shared(at(41), at(50)), 0);

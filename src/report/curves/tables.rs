@@ -244,11 +244,8 @@ fn first_seed(folder: &Path, manifest: &Manifest) -> Result<FirstSeed, ResultsEr
                 continue;
             }
             let run = (block.text(at).to_owned(), variant.text(at).to_owned());
-            let change = (
-                model.text(at).to_owned(),
-                at_s[at].unwrap_or(0.0),
-                state.text(at).to_owned(),
-            );
+            let change =
+                (model.text(at).to_owned(), at_s[at].unwrap_or(0.0), state.text(at).to_owned());
             own.breakers.entry(run).or_default().push(change);
         }
     }

@@ -362,9 +362,10 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
         if self.samples.len() < self.recording.bins.len() {
             let bin = self.samples.len() as u64;
             self.book_beliefs(at, Some(bin), &sample.beliefs);
-            let quotas = sample.quotas.iter().map(|quota| {
-                quota.limit.map(|limit| QuotaState { used: quota.used, limit })
-            });
+            let quotas = sample
+                .quotas
+                .iter()
+                .map(|quota| quota.limit.map(|limit| QuotaState { used: quota.used, limit }));
             self.statistics.resilience.quotas_seen(at, quotas);
             self.samples.push(sample.quotas);
         }
