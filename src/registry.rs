@@ -31,6 +31,19 @@ impl Latency {
             }
         }
     }
+
+    /// The share of the time of an answer with `output_tokens` that passes before its first token; all of it where no time to
+    /// the first token is declared, since nothing is known to come before the whole.
+    #[must_use]
+    pub fn first_token_share(&self, output_tokens: f64) -> f64 {
+        match *self {
+            Self::Response(_) => 1.0,
+            Self::PerToken { ttft_ms, ms_per_output_token } => {
+                let whole = ttft_ms + ms_per_output_token * output_tokens;
+                if whole > 0.0 { ttft_ms / whole } else { 1.0 }
+            }
+        }
+    }
 }
 
 /// What is known of a provider's key at the start.

@@ -15,6 +15,7 @@ use reflexarc::math;
 use reflexarc::scenario;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
+use reflexarc::world::conditions::Down;
 use reflexarc::world::fault::{Effect, Target};
 use reflexarc::world::random_fault::{CountsFrom, RandomFaultSpec};
 
@@ -39,7 +40,7 @@ fn laws(mean_h: f64) -> [Law; 4] {
 fn spec(time_between: Law, counts_from: CountsFrom, duration: Law, upto_h: f64) -> RandomFaultSpec {
     RandomFaultSpec {
         name: "outages".to_owned(),
-        effect: Effect::Outage { hang: false },
+        effect: Effect::Outage { form: Down::Error },
         sets: vec![vec![ModelId(0)]],
         time_between,
         counts_from,

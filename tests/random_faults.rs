@@ -24,6 +24,7 @@ use reflexarc::routing::order::OrderRule;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
+use reflexarc::world::conditions::Down;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::random_fault::{CountsFrom, RandomFaultSpec};
 use reflexarc::world::workload::WorkloadSpec;
@@ -45,7 +46,7 @@ fn at(h: f64) -> SimTime {
 fn outages(n: u16, between_h: f64, duration_h: f64) -> RandomFaultSpec {
     RandomFaultSpec {
         name: "outages".to_owned(),
-        effect: Effect::Outage { hang: false },
+        effect: Effect::Outage { form: Down::Error },
         sets: (0..n).map(|m| vec![ModelId(m)]).collect(),
         time_between: Law::Exponential { mean: hours(between_h).as_secs_f64() },
         counts_from: CountsFrom::End,
@@ -207,6 +208,7 @@ fn another_random_fault_moves_no_draw_wherever_it_stands() {
         end: at(2.0),
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     });
     draft.world.random_faults.push(outages(4, 1.0, 0.2));
     let mut more = draft.world.clone();
@@ -237,7 +239,7 @@ fn a_call_fails_exactly_while_its_model_has_an_outage() {
     for order in [vec![0, 1, 2], vec![2, 1, 0]] {
         let mut draft = draft.clone();
         draft.stack.order = OrderRule::Static(order.into_iter().map(ModelId).collect());
-        draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 2 };
+        draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 2 };
         let (record, _) = record(&draft.build(), seed);
         for call in &record.attempts {
             let began = call.dispatched.as_secs_f64() / HOUR;

@@ -23,11 +23,13 @@ use reflexarc::domain::{
 };
 use reflexarc::engine::{self, Cell, End, Observer, Sample};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::fallback::FallbackPlan;
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::OnFailure;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
+use reflexarc::world::conditions::Down;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::Limits;
 use reflexarc::world::workload::WorkloadSpec;
@@ -141,6 +143,7 @@ fn fault(effect: Effect, models: &[u16], from: f64, to: f64) -> FaultSpec {
         end: instant(to),
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     }
 }
 
@@ -153,16 +156,17 @@ fn steady(n: usize, faults: Vec<FaultSpec>) -> Draft {
     draft.world.service = ServiceShape::Constant;
     draft.world.faults = faults;
     draft.stack.order = OrderRule::Static((0..n as u16).map(ModelId).collect());
-    draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 3 };
+    draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 3 };
     draft.stack.breaker = BreakerRule::Stage4(Stage4Rule {
         failures_to_open: 3,
         open_for: seconds(60.0),
         successes_to_close: 2,
+        ..Stage4Rule::default()
     });
     draft
 }
 
-const OUTAGE: Effect = Effect::Outage { hang: false };
+const OUTAGE: Effect = Effect::Outage { form: Down::Error };
 
 #[test]
 fn an_outage_of_the_first_model_worked_by_hand() {
@@ -229,7 +233,8 @@ fn what_is_never_noticed_or_never_comes_back_counts_in_full() {
 fn a_model_that_is_held_back_is_left_alone_without_a_breaker() {
     let mut draft = steady(2, vec![fault(Effect::KeyRevoked, &[0], 99.5, 199.5)]);
     draft.stack.breaker = BreakerRule::None;
-    draft.stack.auth_recheck = seconds(30.0);
+    let hold = OnFailure { hold: seconds(30.0), ..OnFailure::FALL_BACK };
+    draft.stack.on = draft.stack.on.with(Outcome::Auth, hold);
     draft.world.refusal_time = seconds(0.05);
     let both = run(&draft.build(), 1);
     // Refused at 100.05; the task of 101 passes it over.
@@ -353,9 +358,18 @@ fn recounted(cell: &Cell, both: &Both, seed: u64) -> Vec<(Measure, Option<f64>)>
         .collect();
     edges.sort_unstable();
     edges.dedup();
+    // Since when one of a model's breakers at least has been open, if one is.
     let opened_at = |at: SimTime, model: ModelId| {
-        let last = record.breaker.iter().rfind(|b| b.model == model && b.at <= at);
-        last.filter(|b| b.to == BreakerState::Open).map(|b| b.at)
+        let (mut n_open, mut since) = (0, None);
+        for change in record.breaker.iter().filter(|b| b.model == model && b.at <= at) {
+            let is_open = |state| i32::from(state == BreakerState::Open);
+            let before = n_open;
+            n_open += is_open(change.to) - is_open(change.from);
+            if before == 0 && n_open > 0 {
+                since = Some(change.at);
+            }
+        }
+        since.filter(|_| n_open > 0)
     };
     let mut left_alone: Vec<(SimTime, ModelId)> = record
         .breaker

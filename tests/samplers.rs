@@ -10,11 +10,12 @@ use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::math;
 use reflexarc::registry::Latency;
-use reflexarc::routing::fallback::Backoff;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::{Backoff, OnFailure};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+use reflexarc::world::conditions::Rejection;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::workload::{Workload, WorkloadSpec};
 use reflexarc::world::{ServiceShape, Spread, Tokens, truth};
@@ -161,7 +162,7 @@ fn repeated_calls_of_a_task_share_its_difficulty_and_nothing_else() {
     draft.world.task_types[0].difficulty_correlation = rho;
     draft.world.models[0].success = [p; 4];
     draft.stack.retry.max_retries = 1;
-    draft.stack.retry.on = vec![Outcome::Failure];
+    draft.stack.on = draft.stack.on.with(Outcome::Failure, OnFailure::RETRY);
     let found = attempts(&draft.build(), seed);
     let second: Vec<_> = found.iter().filter(|a| a.attempt == 1).collect();
     let both = joint_success([p, p], rho);
@@ -187,6 +188,7 @@ fn outcomes_have_their_shares_also_under_a_brown_out() {
                 end: SimTime::NEVER,
                 ramp: SimDuration::ZERO,
                 kills_in_flight: false,
+                first_calls: None,
             });
         }
         let found = attempts(&draft.build(), seed);
@@ -208,12 +210,13 @@ fn a_storm_refuses_its_share() {
     let mut draft = draft();
     draft.world.faults.push(FaultSpec {
         name: "storm".to_owned(),
-        effect: Effect::RateLimitStorm { refused_share: share, retry_after: None },
+        effect: Effect::Reject { rejection: Rejection::RateLimited, share, retry_after: None },
         target: Target::Models(vec![ModelId(0)]),
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     });
     let found = attempts(&draft.build(), seed);
     let hits = found.iter().filter(|a| a.response.outcome == Outcome::RateLimited).count();
@@ -329,15 +332,16 @@ fn exponential_backoff_jitters_evenly_around_its_growing_wait() {
     let backoff = Backoff::Exponential {
         first: SimDuration::from_secs_f64(0.5),
         factor: 2.0,
-        jitter: 0.5,
         max: SimDuration::from_secs_f64(3.0),
+        spread: (0.5, 1.5),
+        added: SimDuration::ZERO,
     };
     for (k, base) in [0.5, 1.0, 2.0, 3.0, 3.0].into_iter().enumerate() {
         let waits: Vec<f64> = (0..N / 5)
             .map(|task| {
                 let nth = k as u32;
                 let mut stream = streams.call(Purpose::Backoff, TaskId(task), ModelId(0), 0, nth);
-                backoff.delay(k as u16, &mut stream).as_secs_f64() / base
+                backoff.delay(k as u16, SimDuration::ZERO, &mut stream).as_secs_f64() / base
             })
             .collect();
         assert!(waits.iter().all(|w| (0.5..=1.5).contains(w)), "retry {k}, seed {seed}");
@@ -352,12 +356,13 @@ fn retries_come_after_their_backoff() {
     draft.end = End::Tasks(5_000);
     draft.world.models[0].success = [0.0; 4];
     draft.stack.retry.max_retries = 3;
-    draft.stack.retry.on = vec![Outcome::Failure];
+    draft.stack.on = draft.stack.on.with(Outcome::Failure, OnFailure::RETRY);
     draft.stack.retry.backoff = Backoff::Exponential {
         first: SimDuration::from_secs_f64(0.5),
         factor: 2.0,
-        jitter: 0.5,
         max: SimDuration::from_secs_f64(60.0),
+        spread: (0.5, 1.5),
+        added: SimDuration::ZERO,
     };
     let found = attempts(&draft.build(), seed);
     assert_eq!(found.len(), 20_000, "one call and three retries each, seed {seed}");

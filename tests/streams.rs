@@ -10,11 +10,13 @@ use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::learners::{CARDS, LearnerConfig};
 use reflexarc::math;
-use reflexarc::routing::fallback::{Backoff, FallbackPlan, RetryPlan, RetryTarget};
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::retry::{Backoff, OnFailure, RetryPlan, RetryTarget};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Stream, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
+use reflexarc::world::conditions::Rejection;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::{ServiceShape, Spread, Tokens};
 
@@ -45,15 +47,18 @@ fn draft() -> Draft {
     draft.stack.retry = RetryPlan {
         max_retries: 2,
         target: RetryTarget::Another,
-        on: vec![Outcome::Failure, Outcome::ApiError],
         backoff: Backoff::Exponential {
             first: SimDuration::from_secs_f64(0.5),
             factor: 2.0,
-            jitter: 0.5,
             max: SimDuration::MAX,
+            spread: (0.5, 1.5),
+            added: SimDuration::ZERO,
         },
         ..RetryPlan::none()
     };
+    for outcome in [Outcome::Failure, Outcome::ApiError] {
+        draft.stack.on = draft.stack.on.with(outcome, OnFailure::RETRY);
+    }
     draft
 }
 
@@ -139,7 +144,7 @@ fn another_fallback_plan_moves_no_draw() {
     let base = draft();
     let mut other = base.clone();
     other.stack.retry.max_retries = 1;
-    other.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 3 };
+    other.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 3 };
     assert!(assert_common("fallback", &base, &other) > 2_000);
 }
 
@@ -180,12 +185,13 @@ fn a_storm_refuses_calls_and_moves_no_draw_of_the_others() {
     let mut stormy = base.clone();
     stormy.world.faults.push(FaultSpec {
         name: "storm".to_owned(),
-        effect: Effect::RateLimitStorm { refused_share: 0.4, retry_after: None },
+        effect: Effect::Reject { rejection: Rejection::RateLimited, share: 0.4, retry_after: None },
         target: Target::Models(vec![ModelId(1)]),
         start: SimTime::ZERO,
         end: SimTime::NEVER,
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     });
     let (calm, stormy) = (run(&base.build()), run(&stormy.build()));
     assert_eq!(arrivals(&calm), arrivals(&stormy));

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use clap::Args;
+
 use super::{Stop, print, said};
 use crate::calendar::local_text;
 use crate::domain::{
@@ -14,7 +16,6 @@ use crate::results::manifest::{CellEntry, Manifest};
 use crate::scenario;
 use crate::scenario::resolved::Resolved;
 use crate::units::{SimDuration, SimTime, TaskId};
-use clap::Args;
 
 /// Width of the column of times.
 const MARGIN: usize = 12;
@@ -376,6 +377,7 @@ fn standing(now: SimTime, candidate: &Candidate) -> String {
             format!("breaker open, for another {}", duration(until.since(now)))
         }
         Standing::BreakerOpen { .. } => "breaker refuses".to_owned(),
+        Standing::OverLimit => "own limit per minute used up".to_owned(),
         Standing::Tried => "tried already".to_owned(),
         Standing::OutsideGroup => "outside of the group".to_owned(),
         Standing::Ramping => "recovering: not its share yet".to_owned(),

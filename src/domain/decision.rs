@@ -52,6 +52,8 @@ pub enum Standing {
         /// The limit that the router knows.
         limit: u64,
     },
+    /// The router's own limit per minute is used up.
+    OverLimit,
     /// Its breaker refuses calls.
     BreakerOpen {
         /// From when on it may let one pass, where time alone decides.

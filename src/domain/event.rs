@@ -26,6 +26,19 @@ pub enum StackEvent {
     Policy(Box<PolicyEvent>),
     /// A step's next call was chosen, or none; told only of the task that is to be explained.
     Decision(Box<Decision>),
+    /// The router let more pass in a minute than its own limits allow.
+    Overshoot(Overshoot),
+}
+
+/// More passed in a minute of the clock than the router's own limits allow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overshoot {
+    /// When it was noticed: at the first call of a later minute, or the end of the run.
+    pub at: SimTime,
+    /// The model.
+    pub model: ModelId,
+    /// How far beyond the limit, as a share of it.
+    pub share: f64,
 }
 
 /// Why a fallback was asked for (stage4.md section 10).
@@ -101,6 +114,8 @@ pub enum NoTarget {
     BreakerOpen,
     /// Those left are held back after a refusal.
     HeldBack,
+    /// Those left have used up the router's own limits per minute.
+    OverLimit,
     /// The plan names no model.
     ListEmpty,
     /// The models that the plan names are not there, or lack the level.
@@ -109,11 +124,12 @@ pub enum NoTarget {
 
 impl NoTarget {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AllTried,
         Self::ShortOfTokens,
         Self::BreakerOpen,
         Self::HeldBack,
+        Self::OverLimit,
         Self::ListEmpty,
         Self::NotThere,
     ];
@@ -126,6 +142,7 @@ impl NoTarget {
             Self::ShortOfTokens => "short_of_tokens",
             Self::BreakerOpen => "breaker_open",
             Self::HeldBack => "held_back",
+            Self::OverLimit => "over_limit",
             Self::ListEmpty => "list_empty",
             Self::NotThere => "not_there",
         }
@@ -144,6 +161,9 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// The name in tables and vectors.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -166,6 +186,40 @@ pub struct BreakerEvent {
     pub from: BreakerState,
     /// The state after.
     pub to: BreakerState,
+}
+
+/// What stands in the way of calls to one model, as its changes tell: its breakers in every instance of the stack, and what
+/// takes it out of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gates {
+    open: u32,
+    half_open: u32,
+}
+
+impl Gates {
+    /// One of them changes its state.
+    pub fn change(&mut self, from: BreakerState, to: BreakerState) {
+        match from {
+            BreakerState::Open => self.open = self.open.saturating_sub(1),
+            BreakerState::HalfOpen => self.half_open = self.half_open.saturating_sub(1),
+            BreakerState::Closed => {}
+        }
+        match to {
+            BreakerState::Open => self.open += 1,
+            BreakerState::HalfOpen => self.half_open += 1,
+            BreakerState::Closed => {}
+        }
+    }
+
+    /// Open if any of them is, else half-open if any is.
+    #[must_use]
+    pub fn state(self) -> BreakerState {
+        match (self.open, self.half_open) {
+            (0, 0) => BreakerState::Closed,
+            (0, _) => BreakerState::HalfOpen,
+            _ => BreakerState::Open,
+        }
+    }
 }
 
 /// Part of the day for which the allocator plans (stage4.md section 3).

@@ -151,7 +151,7 @@ enum Kind {
 }
 
 /// Output tokens that the cheapest and fastest orders expect of an answer; the truth is not theirs to know.
-const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
+pub(super) const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
 
 /// What a learner believes of one model in one context.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,13 +1,17 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod admission;
 mod bandit;
+mod breaker;
 mod daily;
 mod expect;
 mod fitted;
+mod outlier;
 mod pace;
 mod prices;
 mod random_fault;
 mod recorded;
+mod recovery;
 mod registry;
 mod stack;
 mod study;

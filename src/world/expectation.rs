@@ -7,11 +7,15 @@
 //!
 //! Where answers are recorded, quality, lengths and cost of the prompt at hand are known for every model: the expectation
 //! is over the time of a response alone, and the best model is that of the realised oracle.
+//!
+//! A fault that hits only first calls is left out: which call is one of them depends on what the stack does. What such a fault
+//! takes counts as luck, so regret is that against the best model for a call that it does not hit.
 
 use crate::domain::Outcome;
 use crate::reward::{Account, Reward};
 use crate::sim::sample::clamped_normal_mean;
 use crate::units::{Level, ModelId, SimDuration, SimTime};
+use crate::world::conditions::{Down, Rejection};
 use crate::world::outcomes::Answer;
 use crate::world::provider::{Live, Providers};
 use crate::world::{Tokens, WorldSpec};
@@ -55,6 +59,8 @@ pub struct Expectations {
     reward: Reward,
     partial_counts: bool,
     call_timeout: SimDuration,
+    /// The caller gives up after this time if no byte has come.
+    first_token_timeout: Option<SimDuration>,
     first_row: Vec<usize>,
     rows: Vec<Row>,
     /// Factor on the time of a response by model and point.
@@ -88,6 +94,7 @@ impl Expectations {
             reward,
             partial_counts,
             call_timeout,
+            first_token_timeout: None,
             first_row,
             rows,
             paces: paces(spec),
@@ -97,6 +104,12 @@ impl Expectations {
         let refusal_ms = spec.refusal_time.as_millis_f64();
         table.refusal = table.worth(Outcome::RateLimited, Level::L1, 0.0, refusal_ms, 0.0, 0.0);
         table
+    }
+
+    /// The same for a caller who gives up after `timeout` if no byte has come.
+    #[must_use]
+    pub fn with_first_token_timeout(self, timeout: Option<SimDuration>) -> Self {
+        Self { first_token_timeout: timeout, ..self }
     }
 
     /// The world has changed: every entry is to be computed anew.
@@ -193,14 +206,9 @@ impl Expectations {
     ) -> f64 {
         let l = row.level.index();
         let timeout_ms = self.call_timeout.as_millis_f64();
-        let unanswered = |ms: f64| {
-            let outcome = if ms < timeout_ms { Outcome::ApiError } else { Outcome::Timeout };
-            let ms = ms.min(timeout_ms);
-            self.worth(outcome, row.level, outcome.nominal_quality(), ms, 0.0, 0.0)
-        };
         let error_ms = spec.error_time.as_millis_f64() + wait_ms;
-        if let Some(hang) = live.conditions.outage {
-            return unanswered(if hang { f64::INFINITY } else { error_ms });
+        if let Some(down) = live.conditions.outage {
+            return self.down(spec, row.level, down, wait_ms);
         }
         let tokens = |recorded: u32, drawn: f64| match recorded {
             Answer::NO_TOKENS => drawn,
@@ -225,9 +233,14 @@ impl Expectations {
                 true => 1e3 * f64::from(answer.latency_s),
                 false => live.latency.mean_ms(row.level, output) * pace,
             };
-            let ms = mean_ms * live.latency_factor + wait_ms;
+            let ms =
+                mean_ms * live.latency_factor + live.conditions.stall.as_millis_f64() + wait_ms;
+            if let Some(after) = self.token_timeout_ms(live, ms - wait_ms, output, wait_ms) {
+                sum += self.unanswered(row.level, Outcome::Timeout, after);
+                continue;
+            }
             if ms > timeout_ms {
-                sum += unanswered(f64::INFINITY);
+                sum += self.unanswered(row.level, Outcome::Timeout, timeout_ms);
                 continue;
             }
             let usd = match live.bills_as_recorded(answer) {
@@ -239,10 +252,79 @@ impl Expectations {
             sum += kept * worth(outcome, shifted(quality))
                 + (1.0 - kept) * worth(Outcome::Failure, shifted(0.0));
         }
-        let value = live.error[l] * unanswered(error_ms)
+        let value = live.error[l] * self.failed(row.level, Outcome::ApiError, error_ms)
             + (1.0 - live.error[l]) * sum / POINTS.div_ceil(step) as f64;
-        let refused = live.conditions.refused_share;
-        refused * self.refusal + (1.0 - refused) * value
+        self.past_door(spec, row.level, live, value)
+    }
+
+    /// Reward of a call that brings nothing, as nobody pays for it.
+    fn unanswered(&self, level: Level, outcome: Outcome, ms: f64) -> f64 {
+        self.worth(outcome, level, outcome.nominal_quality(), ms, 0.0, 0.0)
+    }
+
+    /// Reward of a call that ends after `ms` with `outcome`, unless the caller gives up before.
+    fn failed(&self, level: Level, outcome: Outcome, ms: f64) -> f64 {
+        let whole = self.call_timeout;
+        let gives_up = self.first_token_timeout.map_or(whole, |own| own.min(whole)).as_millis_f64();
+        if ms < gives_up {
+            self.unanswered(level, outcome, ms)
+        } else {
+            self.unanswered(level, Outcome::Timeout, gives_up)
+        }
+    }
+
+    /// Reward of a call in an outage.
+    fn down(&self, spec: &WorldSpec, level: Level, down: Down, wait_ms: f64) -> f64 {
+        let error_ms = spec.error_time.as_millis_f64() + wait_ms;
+        match down {
+            Down::Error => self.failed(level, Outcome::ApiError, error_ms),
+            Down::Reset => self.failed(level, Outcome::ConnectionError, error_ms),
+            Down::Hang { closes_after } => {
+                let ms =
+                    closes_after.map_or(f64::INFINITY, |after| after.as_millis_f64() + wait_ms);
+                self.failed(level, Outcome::ConnectionError, ms)
+            }
+        }
+    }
+
+    /// When a caller gives up on the first token of an answer whose service takes `service_ms`, if he does.
+    fn token_timeout_ms(
+        &self,
+        live: &Live,
+        service_ms: f64,
+        output: f64,
+        wait_ms: f64,
+    ) -> Option<f64> {
+        let timeout_ms =
+            self.first_token_timeout.filter(|own| *own < self.call_timeout)?.as_millis_f64();
+        let stall_ms = live.conditions.stall.as_millis_f64();
+        let share = live.latency.first_token_share(output);
+        let first_ms = wait_ms + stall_ms + (service_ms - stall_ms) * share;
+        (first_ms > timeout_ms).then_some(timeout_ms)
+    }
+
+    /// `value` is the reward of a call that is not turned away.
+    fn past_door(&self, spec: &WorldSpec, level: Level, live: &Live, value: f64) -> f64 {
+        if !live.conditions.rejects() {
+            return value;
+        }
+        let error_ms = spec.error_time.as_millis_f64();
+        let refusal_ms = spec.refusal_time.as_millis_f64();
+        let mut refused = 0.0;
+        let mut lost = 0.0;
+        for (rejection, share) in live.conditions.rejections() {
+            let outcome = rejection.outcome();
+            refused += share;
+            lost += share
+                * match rejection {
+                    Rejection::RateLimited => self.refusal,
+                    Rejection::ApiError | Rejection::ConnectionError => {
+                        self.failed(level, outcome, error_ms)
+                    }
+                    _ => self.unanswered(level, outcome, refusal_ms),
+                };
+        }
+        lost + (1.0 - refused) * value
     }
 
     fn expected(
@@ -260,26 +342,24 @@ impl Expectations {
         };
         let timeout_ms = self.call_timeout.as_millis_f64();
         let error_ms = spec.error_time.as_millis_f64() + wait_ms;
-        let failed = |ms: f64| {
-            if ms < timeout_ms {
-                nominal(Outcome::ApiError, ms, 0.0, 0.0)
-            } else {
-                nominal(Outcome::Timeout, timeout_ms, 0.0, 0.0)
-            }
-        };
-        if let Some(hang) = live.conditions.outage {
-            return failed(if hang { f64::INFINITY } else { error_ms });
+        if let Some(down) = live.conditions.outage {
+            return self.down(spec, level, down, wait_ms);
         }
         let quality = clamped_normal_mean(live.quality[l], spec.quality_sd, 0.0, 100.0);
         let (success, answer) = (live.success[l], live.answer[l]);
+        let stall_ms = live.conditions.stall.as_millis_f64();
         let mut sum = 0.0;
         for (point, pace) in row.points.iter().zip(&self.paces[model.index()]) {
             let output = (point.output * spec.models[model.index()].output_tokens_factor).round();
             let service = live.latency.mean_ms(level, output) * live.latency_factor * pace;
-            let ms = service + wait_ms;
+            let ms = service + stall_ms + wait_ms;
             let usd = |output: f64| point.input * live.usd_per_input + output * live.usd_per_output;
+            if let Some(after) = self.token_timeout_ms(live, service + stall_ms, output, wait_ms) {
+                sum += nominal(Outcome::Timeout, after, point.input, usd(0.0));
+                continue;
+            }
             if ms > timeout_ms {
-                let written = output * ((timeout_ms - wait_ms) / service).max(0.0);
+                let written = output * ((timeout_ms - stall_ms - wait_ms) / service).max(0.0);
                 sum += nominal(Outcome::Timeout, timeout_ms, point.input + written, usd(written));
                 continue;
             }
@@ -289,9 +369,9 @@ impl Expectations {
                 + (1.0 - answer) * nominal(Outcome::Failure, ms, tokens, usd(output));
         }
         let served = sum / row.points.len() as f64;
-        let value = live.error[l] * failed(error_ms) + (1.0 - live.error[l]) * served;
-        let refused = live.conditions.refused_share;
-        refused * self.refusal + (1.0 - refused) * value
+        let value = live.error[l] * self.failed(level, Outcome::ApiError, error_ms)
+            + (1.0 - live.error[l]) * served;
+        self.past_door(spec, level, live, value)
     }
 }
 
@@ -304,7 +384,8 @@ fn wait_ms(providers: &Providers, row: &Row, model: ModelId) -> f64 {
     let slots = providers.spec().models[model.index()].limits.slots.unwrap_or(1);
     let live = &providers.live()[model.index()];
     let output = row.points.iter().map(|p| p.output).sum::<f64>() / row.points.len() as f64;
-    let service = live.latency.mean_ms(row.level, output) * live.latency_factor;
+    let service = live.latency.mean_ms(row.level, output) * live.latency_factor
+        + live.conditions.stall.as_millis_f64();
     f64::from(waiting + 1) * service / f64::from(slots)
 }
 

@@ -5,6 +5,7 @@
 
 use crate::sim::stream::{Purpose, Streams};
 use crate::units::{ModelId, SimDuration, SimTime};
+use crate::world::conditions::{Conditions, Down, Rejection};
 
 /// Steps of a ramp.
 pub const RAMP_STEPS: u64 = 20;
@@ -12,10 +13,10 @@ pub const RAMP_STEPS: u64 = 20;
 /// What a fault does at full strength.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Effect {
-    /// Calls end in `api_error` at once, or never answer.
+    /// No call is answered.
     Outage {
-        /// No answer at all until the caller gives up.
-        hang: bool,
+        /// How it shows.
+        form: Down,
     },
     /// An additional share of calls ends in `api_error`.
     BrownOut {
@@ -37,12 +38,19 @@ pub enum Effect {
         /// By this factor.
         factor: f64,
     },
-    /// A share of calls is refused with 429.
-    RateLimitStorm {
+    /// A share of calls is turned away at the door, with nothing to pay.
+    Reject {
+        /// With what.
+        rejection: Rejection,
         /// That share.
-        refused_share: f64,
-        /// The Retry-After that the refusals carry.
+        share: f64,
+        /// The Retry-After that comes with it.
         retry_after: Option<SimDuration>,
+    },
+    /// The first token comes later, and all that follow with it.
+    Stall {
+        /// By this time.
+        first_token: SimDuration,
     },
     /// Answers change.
     QualityDrift {
@@ -74,11 +82,30 @@ impl Effect {
             Self::BrownOut { .. } => "brown_out",
             Self::SlowDown { .. } => "slow_down",
             Self::QuotaUsed { .. } | Self::QuotaCut { .. } => "quota",
-            Self::RateLimitStorm { .. } => "rate_limit_storm",
+            Self::Reject { rejection: Rejection::RateLimited, .. } => "rate_limit_storm",
+            Self::Reject { .. } => "reject",
+            Self::Stall { .. } => "stall",
             Self::QualityDrift { .. } => "quality_drift",
             Self::PriceChange { .. } | Self::PriceList { .. } => "price_change",
             Self::KeyRevoked => "key_revoked",
         }
+    }
+
+    /// Whether it acts on a call as it arrives, rather than as it is served.
+    fn is_at_door(&self) -> bool {
+        matches!(self, Self::Outage { .. } | Self::Reject { .. } | Self::KeyRevoked)
+    }
+
+    /// Whether it may be limited to a number of calls: quotas and prices are no matter of single calls.
+    #[must_use]
+    pub fn is_countable(&self) -> bool {
+        !matches!(
+            self,
+            Self::QuotaUsed { .. }
+                | Self::QuotaCut { .. }
+                | Self::PriceChange { .. }
+                | Self::PriceList { .. }
+        )
     }
 
     /// Whether it leaves a model little use to anyone: calls fail, hang or are refused.
@@ -87,11 +114,12 @@ impl Effect {
         match *self {
             Self::Outage { .. }
             | Self::BrownOut { .. }
-            | Self::RateLimitStorm { .. }
+            | Self::Reject { .. }
             | Self::KeyRevoked => true,
             Self::QuotaUsed { share } => share >= 1.0,
             Self::QuotaCut { factor } => factor <= 0.0,
             Self::SlowDown { .. }
+            | Self::Stall { .. }
             | Self::QualityDrift { .. }
             | Self::PriceChange { .. }
             | Self::PriceList { .. } => false,
@@ -131,77 +159,9 @@ pub struct FaultSpec {
     pub ramp: SimDuration,
     /// Calls running at its start end at once with `api_error`.
     pub kills_in_flight: bool,
-}
-
-/// All that faults do to one model at one time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conditions {
-    /// An outage, and whether it hangs.
-    pub outage: Option<bool>,
-    /// Additional share of `api_error`.
-    pub error_rate: f64,
-    /// Factor on response times.
-    pub latency_factor: f64,
-    /// Factor on the limit.
-    pub quota_factor: f64,
-    /// Share of calls refused with 429.
-    pub refused_share: f64,
-    /// Retry-After of those.
-    pub storm_retry_after: Option<SimDuration>,
-    /// Added to mean quality.
-    pub quality_points: f64,
-    /// Factor on the success probability.
-    pub success_factor: f64,
-    /// Factor on prices.
-    pub price_factor: f64,
-    /// The list that has taken the place of the model's own prices.
-    pub price_list: Option<usize>,
-    /// The key is refused.
-    pub key_revoked: bool,
-}
-
-impl Conditions {
-    /// No fault at all.
-    pub const CALM: Self = Self {
-        outage: None,
-        error_rate: 0.0,
-        latency_factor: 1.0,
-        quota_factor: 1.0,
-        refused_share: 0.0,
-        storm_retry_after: None,
-        quality_points: 0.0,
-        success_factor: 1.0,
-        price_factor: 1.0,
-        price_list: None,
-        key_revoked: false,
-    };
-
-    /// Adds `effect` at `strength` of (0, 1]; switches are on at any strength.
-    fn add(&mut self, effect: &Effect, strength: f64) {
-        let factor = |full: f64| 1.0 + (full - 1.0) * strength;
-        match *effect {
-            Effect::Outage { hang } => self.outage = Some(hang || self.outage == Some(true)),
-            Effect::BrownOut { error_rate } => {
-                self.error_rate = 1.0 - (1.0 - self.error_rate) * (1.0 - error_rate * strength);
-            }
-            Effect::SlowDown { factor: full } => self.latency_factor *= factor(full),
-            // An event, not a condition: see [`Timeline::quota_sets`].
-            Effect::QuotaUsed { .. } => {}
-            Effect::QuotaCut { factor: full } => self.quota_factor *= factor(full),
-            Effect::RateLimitStorm { refused_share, retry_after } => {
-                self.refused_share =
-                    1.0 - (1.0 - self.refused_share) * (1.0 - refused_share * strength);
-                self.storm_retry_after = retry_after.or(self.storm_retry_after);
-            }
-            Effect::QualityDrift { quality_points, success_factor } => {
-                self.quality_points += quality_points * strength;
-                self.success_factor *= factor(success_factor);
-            }
-            Effect::PriceChange { factor: full } => self.price_factor *= factor(full),
-            Effect::PriceList { list } => self.price_list = Some(list),
-            Effect::KeyRevoked => self.key_revoked = true,
-        }
-    }
+    /// It hits only so many calls to each model, the first that come from its start on. What acts at the door (outage,
+    /// reject, revoked key) counts calls as they arrive, everything else as their service starts.
+    pub first_calls: Option<u32>,
 }
 
 /// The faults of one cell, all that is random drawn, with the boundaries at which anything changes.
@@ -218,6 +178,10 @@ pub struct Timeline {
     lasting: Vec<usize>,
     /// Instant, model and used share of what is set of quotas, in order of time.
     quota_sets: Vec<(SimTime, ModelId, f64)>,
+    /// By fault: what is left of its first calls to each model that it hits.
+    calls_left: Vec<Vec<u32>>,
+    /// Whether any fault that lasts counts calls.
+    counts: bool,
 }
 
 impl Timeline {
@@ -250,7 +214,21 @@ impl Timeline {
             }
         }
         quota_sets.sort_by_key(|(at, _, _)| *at);
-        Self { faults, boundaries, passed: 0, by_start, begun: 0, lasting: Vec::new(), quota_sets }
+        let calls_left = faults
+            .iter()
+            .map(|(fault, hit)| fault.first_calls.map_or(Vec::new(), |n| vec![n; hit.len()]))
+            .collect();
+        Self {
+            faults,
+            boundaries,
+            passed: 0,
+            by_start,
+            begun: 0,
+            lasting: Vec::new(),
+            quota_sets,
+            calls_left,
+            counts: false,
+        }
     }
 
     /// All faults with the models that each hits.
@@ -300,9 +278,10 @@ impl Timeline {
         self.begun += n;
         self.lasting.retain(|i| since < self.faults[*i].0.end);
         self.lasting.sort_unstable();
+        self.counts = self.lasting.iter().any(|i| self.faults[*i].0.first_calls.is_some());
     }
 
-    /// What faults do to `model` in the present epoch.
+    /// What faults do to `model` in the present epoch, those aside that hit only first calls.
     #[must_use]
     pub fn conditions(&self, model: ModelId) -> Conditions {
         let mut conditions = Conditions::CALM;
@@ -310,11 +289,42 @@ impl Timeline {
             return conditions;
         };
         for (fault, hit) in self.lasting.iter().map(|i| &self.faults[*i]) {
-            if hit.contains(&model) {
+            if fault.first_calls.is_none() && hit.contains(&model) {
                 conditions.add(&fault.effect, strength(fault, since));
             }
         }
         conditions
+    }
+
+    /// What the call to `model` meets that comes to the door now: `calm`, and every fault of the door that has calls left,
+    /// each of which counts it.
+    #[inline]
+    pub fn at_door(&mut self, model: ModelId, calm: Conditions) -> Conditions {
+        if self.counts { self.count(model, true, calm).unwrap_or(calm) } else { calm }
+    }
+
+    /// What the call to `model` meets whose service starts now, where counted faults change what all meet.
+    #[inline]
+    pub fn in_service(&mut self, model: ModelId, calm: Conditions) -> Option<Conditions> {
+        if self.counts { self.count(model, false, calm) } else { None }
+    }
+
+    fn count(&mut self, model: ModelId, at_door: bool, calm: Conditions) -> Option<Conditions> {
+        let since = self.passed.checked_sub(1).map(|i| self.boundaries[i])?;
+        let mut met = None;
+        for &i in &self.lasting {
+            let (fault, hit) = &self.faults[i];
+            if fault.first_calls.is_none() || fault.effect.is_at_door() != at_door {
+                continue;
+            }
+            let Some(at) = hit.iter().position(|own| *own == model) else { continue };
+            let left = &mut self.calls_left[i][at];
+            if *left > 0 {
+                *left -= 1;
+                met.get_or_insert(calm).add(&fault.effect, strength(fault, since));
+            }
+        }
+        met
     }
 
     /// What faults set of quotas at the boundaries `from..upto` (numbers of boundaries passed): instant, model, used
@@ -398,6 +408,7 @@ mod tests {
             end: SimTime(end),
             ramp: SimDuration(ramp),
             kills_in_flight: false,
+            first_calls: None,
         }
     }
 
@@ -430,6 +441,34 @@ mod tests {
         assert!((timeline.conditions(ModelId(1)).error_rate - 0.6).abs() < 1e-12);
         assert!(timeline.advance(SimTime(30)));
         assert!((timeline.conditions(ModelId(1)).error_rate - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_counted_fault_hits_the_first_calls_to_each_model_and_no_table() {
+        let reject = Effect::Reject {
+            rejection: Rejection::RateLimited,
+            share: 1.0,
+            retry_after: Some(SimDuration(2)),
+        };
+        let counted = |effect, n| FaultSpec {
+            target: Target::Models(vec![ModelId(0), ModelId(1)]),
+            first_calls: Some(n),
+            ..fault(effect, 10, 50, 0)
+        };
+        let faults = vec![counted(reject, 2), counted(Effect::SlowDown { factor: 3.0 }, 1)];
+        let mut timeline = Timeline::new(faults, 3, &Streams::new(1));
+        let door = |timeline: &mut Timeline, model| {
+            timeline.at_door(ModelId(model), Conditions::CALM).refused_share()
+        };
+        assert_eq!(door(&mut timeline, 0), 0.0);
+        timeline.advance(SimTime(10));
+        assert_eq!(timeline.conditions(ModelId(0)), Conditions::CALM);
+        assert_eq!([0, 0, 0, 1, 2].map(|m| door(&mut timeline, m)), [1.0, 1.0, 0.0, 1.0, 0.0]);
+        let mut slow =
+            |m| timeline.in_service(ModelId(m), Conditions::CALM).map(|c| c.latency_factor);
+        assert_eq!([1, 1, 0, 2].map(&mut slow), [Some(3.0), None, Some(3.0), None]);
+        timeline.advance(SimTime(50));
+        assert_eq!(door(&mut timeline, 1), 0.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The truth: what providers really do. The router's side cannot be imported here, nor this from there.
 
 pub mod bandit;
+pub mod conditions;
 pub mod expectation;
 pub mod fault;
 pub mod limits;

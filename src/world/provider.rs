@@ -9,7 +9,8 @@ use crate::registry::{KeyState, Latency};
 use crate::sim::stream::{Purpose, Stream, Streams};
 use crate::units::{Level, ModelId, PerLevel, SimDuration, SimTime, TaskId};
 use crate::world::WorldSpec;
-use crate::world::fault::{Conditions, Timeline};
+use crate::world::conditions::{Conditions, Down, Rejection};
+use crate::world::fault::Timeline;
 use crate::world::limits::{Quota, QuotaCharge, Rate};
 use crate::world::outcomes::Answer;
 use crate::world::truth::{self, Truth};
@@ -39,6 +40,16 @@ pub struct Job {
     pub output_tokens: u32,
     /// The caller gives up at this instant.
     pub gives_up: SimTime,
+    /// The caller gives up at this instant if no byte of an answer has come by then; [`SimTime::NEVER`] where only the
+    /// whole answer is waited for.
+    pub gives_up_on_first_token: SimTime,
+}
+
+impl Job {
+    /// The instant at which a caller gives up who gets no byte.
+    fn gives_up_unanswered(&self) -> SimTime {
+        self.gives_up.min(self.gives_up_on_first_token)
+    }
 }
 
 /// How a call will end, settled when its service starts.
@@ -56,6 +67,10 @@ pub struct Ending {
     pub output_tokens: u32,
     /// Billed cost.
     pub cost_usd: f64,
+    /// The part of it that is the prompt's.
+    pub input_usd: f64,
+    /// Time from the start of service in which nothing of the answer was written for a fault.
+    pub stall: SimDuration,
     /// Advice when to come back.
     pub retry_after: Option<SimDuration>,
     /// A slot is freed at the end.
@@ -73,6 +88,8 @@ impl Ending {
             input_tokens: 0,
             output_tokens: 0,
             cost_usd: 0.0,
+            input_usd: 0.0,
+            stall: SimDuration::ZERO,
             retry_after: None,
             holds_slot: false,
         }
@@ -194,8 +211,9 @@ impl Providers {
     }
 
     fn renew(&mut self) {
-        self.live =
-            self.truth.iter().enumerate().map(|(i, truth)| self.figures(i, truth)).collect();
+        self.live = (0..self.truth.len())
+            .map(|i| self.figures(i, self.timeline.conditions(ModelId(i as u16))))
+            .collect();
         // A cut of one model's quota cuts the account that it shares.
         self.quota_factors.fill(1.0);
         for (spec, live) in self.spec.models.iter().zip(&self.live) {
@@ -205,10 +223,9 @@ impl Providers {
         }
     }
 
-    fn figures(&self, i: usize, truth: &Truth) -> Live {
+    fn figures(&self, i: usize, conditions: Conditions) -> Live {
         let spec = &self.spec;
-        let model = &spec.models[i];
-        let conditions = self.timeline.conditions(ModelId(i as u16));
+        let (model, truth) = (&spec.models[i], &self.truth[i]);
         let p = truth.success.map(|p| (p * conditions.success_factor).clamp(0.0, 1.0));
         let partial = p.map(|p| (1.0 - p) * spec.partial_share);
         // Where answers are recorded, calls fail by faults alone.
@@ -274,7 +291,7 @@ impl Providers {
         self.quotas[account].state(now, self.quota_factors[account])
     }
 
-    /// Whether a call of `tokens` would be refused at `now`, a storm's luck aside.
+    /// Whether a call of `tokens` would be refused at `now`, the luck of rejections and faults of first calls aside.
     pub fn refusal(&mut self, now: SimTime, model: ModelId, tokens: u64) -> Option<Refusal> {
         let i = model.index();
         let model_spec = &self.spec.models[i];
@@ -347,16 +364,26 @@ impl Providers {
     #[inline]
     pub fn admit(&mut self, now: SimTime, job: &Job, ticket: u64) -> Admission {
         let i = job.model.index();
-        let conditions = self.live[i].conditions;
-        if let Some(hang) = conditions.outage {
-            return Admission::Settled(self.outage(now, job, hang));
+        let conditions = self.timeline.at_door(job.model, self.live[i].conditions);
+        if let Some(down) = conditions.outage {
+            return Admission::Settled(self.outage(now, job, down));
         }
         let tokens = u64::from(self.input_tokens(job)) + u64::from(self.output_tokens(job));
-        let refusal = if conditions.refused_share > 0.0 && self.stormed(job, &conditions) {
-            let retry_after = conditions.storm_retry_after;
-            Some(Refusal { outcome: Outcome::RateLimited, retry_after })
-        } else {
-            self.refusal(now, job.model, tokens)
+        let refusal = match self.rejection(job, &conditions) {
+            Some((Rejection::ApiError, retry_after)) => {
+                let ending = self.outage(now, job, Down::Error);
+                return Admission::Settled(Ending { retry_after, ..ending });
+            }
+            Some((Rejection::ConnectionError, _)) => {
+                return Admission::Settled(self.outage(now, job, Down::Reset));
+            }
+            Some((rejection, retry_after)) => {
+                Some(Refusal { outcome: rejection.outcome(), retry_after })
+            }
+            None if conditions.key_revoked => {
+                Some(Refusal { outcome: Outcome::Auth, retry_after: None })
+            }
+            None => self.refusal(now, job.model, tokens),
         };
         if let Some(refusal) = refusal {
             let at = (now + self.spec.refusal_time).min(job.gives_up);
@@ -384,28 +411,51 @@ impl Providers {
         Admission::Settled(self.serve(now, job))
     }
 
-    /// A storm's luck is drawn behind the call's other draws, so that it moves none of them.
-    fn stormed(&self, job: &Job, conditions: &Conditions) -> bool {
+    /// With what a fault turns the call away. Its luck is drawn behind the call's other draws, so that it moves none of
+    /// them.
+    #[inline]
+    fn rejection(
+        &self,
+        job: &Job,
+        conditions: &Conditions,
+    ) -> Option<(Rejection, Option<SimDuration>)> {
+        if !conditions.rejects() {
+            return None;
+        }
         let mut stream = self.stream(job);
         stream.skip_pairs(CALL_DRAWS / 2);
-        stream.uniform() < conditions.refused_share
+        conditions.rejection(stream.uniform())
     }
 
-    fn outage(&self, now: SimTime, job: &Job, hang: bool) -> Ending {
+    fn outage(&self, now: SimTime, job: &Job, down: Down) -> Ending {
         let error_at = now + self.spec.error_time;
-        if hang || error_at >= job.gives_up {
-            Ending::unbilled(job.gives_up, Outcome::Timeout)
+        let (at, outcome) = match down {
+            Down::Error => (error_at, Outcome::ApiError),
+            Down::Reset => (error_at, Outcome::ConnectionError),
+            Down::Hang { closes_after: Some(after) } => (now + after, Outcome::ConnectionError),
+            Down::Hang { closes_after: None } => (SimTime::NEVER, Outcome::Timeout),
+        };
+        let gives_up = job.gives_up_unanswered().max(now);
+        if at < gives_up {
+            Ending::unbilled(at, outcome)
         } else {
-            Ending::unbilled(error_at, Outcome::ApiError)
+            Ending::unbilled(gives_up, Outcome::Timeout)
         }
     }
 
     /// Settles how a call ends whose service starts at `now`; its slot is already taken.
     fn serve(&mut self, now: SimTime, job: &Job) -> Ending {
-        let live = &self.live[job.model.index()];
+        let i = job.model.index();
+        match self.timeline.in_service(job.model, self.live[i].conditions) {
+            Some(conditions) => self.served(now, job, &self.figures(i, conditions)),
+            None => self.served(now, job, &self.live[i]),
+        }
+    }
+
+    fn served(&self, now: SimTime, job: &Job, live: &Live) -> Ending {
         let level = job.level.index();
-        if let Some(hang) = live.conditions.outage {
-            return Ending { holds_slot: true, ..self.outage(now, job, hang) };
+        if let Some(down) = live.conditions.outage {
+            return Ending { holds_slot: true, ..self.outage(now, job, down) };
         }
         let mut stream = self.stream(job);
         let luck = stream.uniform();
@@ -413,7 +463,7 @@ impl Providers {
         let pace = stream.uniform();
         let shine = stream.uniform();
         if luck < live.error[level] {
-            return Ending { holds_slot: true, ..self.outage(now, job, false) };
+            return Ending { holds_slot: true, ..self.outage(now, job, Down::Error) };
         }
         let (input_tokens, output_tokens) = (self.input_tokens(job), self.output_tokens(job));
         let recorded = self.recorded(job);
@@ -424,7 +474,8 @@ impl Providers {
                 mean_ms * self.spec.pace(job.model).at(pace)
             }
         };
-        let service = SimDuration::from_millis_f64(ms * live.latency_factor);
+        let stall = live.conditions.stall;
+        let service = SimDuration::from_millis_f64(ms * live.latency_factor) + stall;
         let at = now + service;
         // The recorded bill is that of the whole answer; one that is cut off pays for its share of the answer's tokens.
         let by_tokens = |output_tokens: u32| {
@@ -446,18 +497,26 @@ impl Providers {
             input_tokens,
             output_tokens,
             cost_usd: bill_usd(output_tokens),
+            input_usd: bill_usd(0),
+            stall,
             retry_after: None,
             holds_slot: true,
         };
+        let timed_out =
+            |at, written| bill(Outcome::Timeout, Outcome::Timeout.nominal_quality(), at, written);
+        if job.gives_up_on_first_token < job.gives_up {
+            let share = live.latency.first_token_share(f64::from(output_tokens));
+            let first_token =
+                now + stall + SimDuration::from_millis_f64(ms * live.latency_factor * share);
+            if first_token > job.gives_up_on_first_token {
+                return timed_out(job.gives_up_on_first_token.max(now), 0);
+            }
+        }
         if at > job.gives_up {
             // Given up on in mid-answer: billed in proportion to the time it had.
-            let done = job.gives_up.since(now).as_secs_f64() / service.as_secs_f64();
-            let written = (f64::from(output_tokens) * done) as u32;
-            return bill(
-                Outcome::Timeout,
-                Outcome::Timeout.nominal_quality(),
+            return timed_out(
                 job.gives_up,
-                written,
+                written_by(job.gives_up, now, at, stall, output_tokens),
             );
         }
         if let (Some(answer), Some(world)) = (recorded, &self.spec.recorded) {
@@ -497,6 +556,33 @@ impl Providers {
         }
     }
 
+    /// The caller cancels at `now` a call whose service began at `began` and that was to end with `ending`: it pays for its
+    /// prompt and for what was written of the answer by then, at the prices of its start, and its slot is free.
+    pub fn cancel(
+        &mut self,
+        now: SimTime,
+        model: ModelId,
+        ending: &Ending,
+        began: SimTime,
+    ) -> Ending {
+        let output_tokens = written_by(now, began, ending.at, ending.stall, ending.output_tokens);
+        let share = match ending.output_tokens {
+            0 => 0.0,
+            whole => f64::from(output_tokens) / f64::from(whole),
+        };
+        let cancelled = Ending {
+            at: now,
+            outcome: Outcome::Cancelled,
+            quality: Outcome::Cancelled.nominal_quality(),
+            output_tokens,
+            cost_usd: ending.input_usd + (ending.cost_usd - ending.input_usd) * share,
+            retry_after: None,
+            ..*ending
+        };
+        self.end(now, model, &cancelled);
+        cancelled
+    }
+
     /// The next waiting call, if a slot is free; the caller starts it with [`Providers::begin`] or drops it.
     #[inline]
     pub fn next_waiting(&mut self, model: ModelId) -> Option<u64> {
@@ -517,6 +603,24 @@ impl Providers {
     pub fn give_up(&mut self, model: ModelId) {
         self.slots[model.index()].n_waiting -= 1;
     }
+}
+
+/// How many of `output_tokens` are written by `now` of an answer whose service takes from `began` to `at`: in proportion to
+/// the time, a stall at its start aside.
+fn written_by(
+    now: SimTime,
+    began: SimTime,
+    at: SimTime,
+    stall: SimDuration,
+    output_tokens: u32,
+) -> u32 {
+    let writes_from = began + stall;
+    if now >= at {
+        return output_tokens;
+    }
+    let done = now.max(writes_from).since(writes_from).as_secs_f64();
+    // The cast cuts off a token that is not whole.
+    (f64::from(output_tokens) * (done / at.since(writes_from).as_secs_f64())) as u32
 }
 
 /// Draws that [`Providers::serve`] takes from a call's stream.

@@ -88,6 +88,7 @@ impl RandomFaultSpec {
                     end,
                     ramp: SimDuration::ZERO,
                     kills_in_flight: self.kills_in_flight,
+                    first_calls: None,
                 });
                 calm_since = match self.counts_from {
                     CountsFrom::End => end,

@@ -3,7 +3,7 @@
 use crate::domain::Outcome;
 
 /// Words of error classes, first match first, in lower case without separators.
-const WORDS: [(&[&str], Outcome); 7] = [
+const WORDS: [(&[&str], Outcome); 10] = [
     (&["quota", "budgetexceeded"], Outcome::QuotaExhausted),
     (&["ratelimit", "toomanyrequests", "resourceexhausted", "throttl"], Outcome::RateLimited),
     (&["timeout", "timedout", "deadline"], Outcome::Timeout),
@@ -11,7 +11,10 @@ const WORDS: [(&[&str], Outcome); 7] = [
         &["authentication", "unauthorized", "unauthenticated", "permission", "forbidden", "apikey"],
         Outcome::Auth,
     ),
-    (&["connection", "internal", "unavailable", "overloaded"], Outcome::ApiError),
+    (&["contextwindow", "contextlength"], Outcome::ContextLength),
+    (&["contentpolicy", "contentfilter"], Outcome::ContentPolicy),
+    (&["connection", "connecterror", "unknownhost"], Outcome::ConnectionError),
+    (&["internal", "unavailable", "overloaded"], Outcome::ApiError),
     (&["cancel", "abort"], Outcome::Interrupted),
     (
         &[
@@ -20,10 +23,6 @@ const WORDS: [(&[&str], Outcome); 7] = [
             "invalidargument",
             "notfound",
             "unprocessable",
-            "contextwindow",
-            "contextlength",
-            "contentpolicy",
-            "contentfilter",
             "unsupported",
         ],
         Outcome::Failure,
@@ -32,7 +31,8 @@ const WORDS: [(&[&str], Outcome); 7] = [
 
 /// What an error counts as, by its class (`RateLimitError`, `timeout`, ...) or HTTP status.
 ///
-/// A mistake of the caller (400, 404, a prompt too long, ...) is a `failure`: no fault of the provider. A call that the
+/// A mistake of the caller (400, 404, ...) is a `failure`: no fault of the provider; a prompt that is too long or against a
+/// content policy has an outcome of its own. A call that the
 /// caller gave up is `interrupted`. What cannot be told is an `api_error`.
 #[must_use]
 pub fn outcome_of_error(class: &str, status: Option<u16>) -> Outcome {
@@ -76,11 +76,12 @@ mod tests {
             ("DEADLINE_EXCEEDED", None, Outcome::Timeout),
             ("AuthenticationError", Some(401), Outcome::Auth),
             ("InternalServerError", Some(500), Outcome::ApiError),
-            ("APIConnectionError", None, Outcome::ApiError),
-            ("java.net.UnknownHostException", None, Outcome::ApiError),
+            ("APIConnectionError", None, Outcome::ConnectionError),
+            ("java.net.UnknownHostException", None, Outcome::ConnectionError),
             ("_OTHER", None, Outcome::ApiError),
             ("529", None, Outcome::ApiError),
-            ("ContextWindowExceededError", Some(400), Outcome::Failure),
+            ("ContextWindowExceededError", Some(400), Outcome::ContextLength),
+            ("litellm.ContentPolicyViolationError", Some(400), Outcome::ContentPolicy),
             ("404", None, Outcome::Failure),
             ("499", None, Outcome::Interrupted),
         ] {

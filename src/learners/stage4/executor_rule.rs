@@ -48,7 +48,7 @@ pub fn moved(score: f64, outcome: Outcome, quality: f64) -> f64 {
     let keep = match outcome {
         Outcome::Success => 0.8,
         Outcome::Partial => 0.9,
-        Outcome::ApiError => 0.3,
+        Outcome::ApiError | Outcome::ConnectionError => 0.3,
         Outcome::Timeout => 0.4,
         _ => 0.5,
     };

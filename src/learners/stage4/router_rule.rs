@@ -46,7 +46,7 @@ pub fn moved(score: f64, outcome: Outcome, quality: f64) -> f64 {
         Outcome::Success => (0.8, quality, 10.0),
         Outcome::Partial => (0.9, 50.0, 0.0),
         Outcome::Failure => (0.5, 0.0, -20.0),
-        Outcome::ApiError => (0.3, -10.0, -30.0),
+        Outcome::ApiError | Outcome::ConnectionError => (0.3, -10.0, -30.0),
         _ => (0.7, 25.0, 0.0),
     };
     (keep * score + (1.0 - keep) * quality + bonus).clamp(0.0, 100.0)

@@ -70,9 +70,10 @@ impl Resolver<'_> {
             Workload::FixedInterval { interval } => {
                 WorkloadSpec::FixedInterval { interval: SimDuration(interval.nanos().max(1)) }
             }
-            Workload::ClosedLoop { in_flight, think } => WorkloadSpec::ClosedLoop {
+            Workload::ClosedLoop { in_flight, think, interval } => WorkloadSpec::ClosedLoop {
                 in_flight: u32::try_from(in_flight.get()).unwrap_or(u32::MAX).min(1_000_000),
                 think: SimDuration(think.nanos()),
+                interval: SimDuration(interval.nanos()),
             },
             Workload::Sessions(sessions) => {
                 WorkloadSpec::Sessions(self.sessions(sessions, &place, is_recorded)?)

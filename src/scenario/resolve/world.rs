@@ -16,6 +16,7 @@ use crate::scenario::written::{
 };
 use crate::sim::sample::LogNormal;
 use crate::units::{ModelId, SimDuration, SimTime};
+use crate::world::conditions::{Down, Rejection};
 use crate::world::fault::{Effect, FaultSpec, Target};
 use crate::world::limits::Limits;
 use crate::world::random_fault::RandomFaultSpec;
@@ -249,6 +250,11 @@ impl Resolver<'_> {
         let (start, end) = (start?, end?);
         self.fault_times(clock, (start, span("start")), (end, span("end")));
         let effect = effect?;
+        if written.first_calls.is_some() && !effect.is_countable() {
+            let message =
+                format!("a fault of kind `{}` is no matter of single calls", effect.name());
+            self.problems().add(span("first_calls"), message, "leave `first_calls` out");
+        }
         let name = written.name.as_ref().map_or(effect.name(), |name| &name.value).to_owned();
         Some(FaultSpec {
             name,
@@ -258,6 +264,7 @@ impl Resolver<'_> {
             end,
             ramp: written.ramp.map_or(SimDuration::ZERO, |ramp| SimDuration(ramp.nanos())),
             kills_in_flight: written.kills_in_flight,
+            first_calls: written.first_calls.map(|n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         })
     }
 
@@ -381,7 +388,26 @@ impl Resolver<'_> {
         registry: &Registry,
     ) -> Option<Effect> {
         Some(match written {
-            WrittenEffect::Outage { hang } => Effect::Outage { hang: *hang },
+            WrittenEffect::Outage { hang, closes_after, reset } => {
+                let form = match (hang, reset) {
+                    (true, false) => Down::Hang {
+                        closes_after: closes_after.map(|after| SimDuration(after.nanos())),
+                    },
+                    (false, true) => Down::Reset,
+                    (false, false) => Down::Error,
+                    (true, true) => {
+                        let message = "an outage in which calls hang resets no connection at once";
+                        let cure = "write one of `hang` and `reset`; `closes_after` ends a hang";
+                        self.problems().add(span, message, cure);
+                        return None;
+                    }
+                };
+                if closes_after.is_some() && !hang {
+                    let message = "`closes_after` ends calls that hang, and these do not";
+                    self.problems().add(span, message, "write `hang = true` with it");
+                }
+                Effect::Outage { form }
+            }
             WrittenEffect::BrownOut { error_rate } => {
                 Effect::BrownOut { error_rate: error_rate.get() }
             }
@@ -401,11 +427,18 @@ impl Resolver<'_> {
                 );
                 return None;
             }
-            WrittenEffect::RateLimitStorm { refused_share, retry_after } => {
-                Effect::RateLimitStorm {
-                    refused_share: refused_share.get(),
-                    retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
-                }
+            WrittenEffect::RateLimitStorm { refused_share, retry_after } => Effect::Reject {
+                rejection: Rejection::RateLimited,
+                share: refused_share.get(),
+                retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
+            },
+            WrittenEffect::Reject { outcome, share, retry_after } => Effect::Reject {
+                rejection: *outcome,
+                share: share.get(),
+                retry_after: retry_after.map(|wait| SimDuration(wait.nanos())),
+            },
+            WrittenEffect::Stall { first_token } => {
+                Effect::Stall { first_token: SimDuration(first_token.nanos()) }
             }
             WrittenEffect::QualityDrift { quality_points, success_factor } => {
                 Effect::QualityDrift {

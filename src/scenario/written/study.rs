@@ -9,6 +9,7 @@ use crate::scenario::values::{
     Count, Duration, FaultTime, Finite, Fraction, Level, NonNegative, Positive, Priority,
     Probability, Share,
 };
+use crate::world::conditions::Rejection;
 
 /// The parts of a scenario that a block may override.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -132,6 +133,10 @@ pub struct Fault {
     /// Whether calls in flight at the start are killed.
     #[serde(default)]
     pub kills_in_flight: bool,
+    /// The fault hits only so many calls to each model, the first that come while it lasts, by default all. What decision
+    /// regret takes for expected leaves such a fault out.
+    #[schemars(example = 1)]
+    pub first_calls: Option<Count>,
 }
 
 /// Something that goes wrong at random. Each seed draws when, the same for all variants: all is well at first, and from
@@ -230,11 +235,18 @@ pub enum TimeLaw {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
-    /// The model does not answer.
+    /// The model does not answer: calls end in an API error, in the time of one.
     Outage {
         /// Whether a call hangs until its timeout instead of failing at once.
         #[serde(default)]
         hang: bool,
+        /// After what time the provider closes the connection of a call that hangs, which then ends in a connection error; by
+        /// default never.
+        #[schemars(example = &"120s")]
+        closes_after: Option<Duration>,
+        /// Whether the connection is reset: a call ends in a connection error, in the time of an API error.
+        #[serde(default)]
+        reset: bool,
     },
     /// Some calls fail.
     BrownOut {
@@ -262,6 +274,24 @@ pub enum Effect {
         #[schemars(example = &"20s")]
         retry_after: Option<Duration>,
     },
+    /// Calls are turned away at the door, and nothing is billed.
+    Reject {
+        /// How they end.
+        outcome: Rejection,
+        /// The share of the calls that is turned away.
+        #[serde(default = "all")]
+        share: Share,
+        /// When the refusal says to try again, by default nothing is said.
+        #[schemars(example = &"2s")]
+        retry_after: Option<Duration>,
+    },
+    /// The first token comes later, and the rest of the answer with it. Where only the time of a whole response is declared,
+    /// the first token comes with the last one.
+    Stall {
+        /// What is added to the time of the first token.
+        #[schemars(example = &"20s")]
+        first_token: Duration,
+    },
     /// Answers get better or worse.
     QualityDrift {
         /// What is added to the quality, in points.
@@ -281,6 +311,10 @@ pub enum Effect {
     },
     /// The API key is refused.
     KeyRevoked {},
+}
+
+fn all() -> Share {
+    Share::of(1.0)
 }
 
 fn unchanged() -> NonNegative {

@@ -34,6 +34,11 @@ pub enum Workload {
         /// The time a user waits before the next task.
         #[serde(default)]
         think: Duration,
+        /// The pace of a user: task i, from 0, is sent no earlier than i times this, and not before the last one is done. By
+        /// default there is none.
+        #[serde(default)]
+        #[schemars(example = &"4s")]
+        interval: Duration,
     },
     /// Sessions arrive, and each sends one task after another: the next turn comes a time of thought after the last one's
     /// end, however it ended.

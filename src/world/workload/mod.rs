@@ -1,5 +1,6 @@
 //! Workloads: when tasks arrive, and how long a replayed one's prompt and answer are.
 
+mod closed;
 mod gaps;
 mod open;
 mod profile;
@@ -15,8 +16,9 @@ pub use recording::{Recording, TraceRow};
 pub use sessions::{SessionSpec, Think, Turns};
 
 use crate::sim::stream::Streams;
-use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
+use crate::units::{SimDuration, SimTime};
 
+use closed::ClosedLoop;
 use open::OpenArrivals;
 use sessions::Sessions;
 
@@ -41,6 +43,8 @@ pub enum WorkloadSpec {
         in_flight: u32,
         /// Pause before the next one.
         think: SimDuration,
+        /// Each user sends task i, from 0, no earlier than i times this.
+        interval: SimDuration,
     },
     /// Sessions that arrive and go through their turns.
     Sessions(SessionSpec),
@@ -57,6 +61,8 @@ pub struct Arrival {
     pub tokens: Option<(u32, u32)>,
     /// The turn that it is, in a session.
     pub turn: Option<Turn>,
+    /// Whose it is in a closed loop.
+    user: u32,
 }
 
 /// One turn of a session.
@@ -76,7 +82,7 @@ impl Arrival {
     /// An arrival of which nothing but the time is given.
     #[must_use]
     pub fn plain(at: SimTime) -> Self {
-        Self { at, tokens: None, turn: None }
+        Self { at, tokens: None, turn: None, user: 0 }
     }
 }
 
@@ -91,7 +97,7 @@ pub struct Workload {
 enum Source {
     Open(OpenArrivals),
     FixedInterval { interval: SimDuration },
-    ClosedLoop { in_flight: u32, think: SimDuration },
+    ClosedLoop(ClosedLoop),
     Sessions(Sessions),
     Trace(Recording),
 }
@@ -106,8 +112,8 @@ impl Workload {
             }
             WorkloadSpec::Open(spec) => Source::Open(OpenArrivals::new(spec, streams)),
             WorkloadSpec::FixedInterval { interval } => Source::FixedInterval { interval },
-            WorkloadSpec::ClosedLoop { in_flight, think } => {
-                Source::ClosedLoop { in_flight, think }
+            WorkloadSpec::ClosedLoop { in_flight, think, interval } => {
+                Source::ClosedLoop(ClosedLoop::new(in_flight, think, interval))
             }
             WorkloadSpec::Sessions(spec) => Source::Sessions(Sessions::new(spec, streams)),
             WorkloadSpec::Trace(recording) => Source::Trace(recording),
@@ -124,12 +130,7 @@ impl Workload {
             Source::FixedInterval { interval } => {
                 Arrival::plain(SimTime::ZERO + SimDuration(interval.0.saturating_mul(n)))
             }
-            Source::ClosedLoop { in_flight, .. } => {
-                if n >= u64::from(*in_flight) {
-                    return None;
-                }
-                Arrival::plain(SimTime::ZERO)
-            }
+            Source::ClosedLoop(users) => users.begin(n)?,
             Source::Sessions(sessions) => sessions.begin()?,
             Source::Trace(recording) => {
                 let (at, tokens) = recording.nth(n)?;
@@ -145,7 +146,7 @@ impl Workload {
     /// there was no answer. It is to be fetched at that time with [`Workload::returning`].
     ///
     /// A task of a closed loop that is turned away in no time at all is followed after at least a second, or the loop
-    /// would spin; a session ends by itself.
+    /// would spin, unless an interval spaces its tasks; a session ends by itself.
     #[inline]
     #[must_use]
     pub fn after_end(
@@ -155,10 +156,7 @@ impl Workload {
         answered_tokens: u64,
     ) -> Option<SimTime> {
         match &mut self.source {
-            Source::ClosedLoop { think, .. } if now == arrival.at => {
-                Some(now + (*think).max(SimDuration(NANOS_PER_SECOND)))
-            }
-            Source::ClosedLoop { think, .. } => Some(now + *think),
+            Source::ClosedLoop(users) => Some(users.end(arrival, now)),
             Source::Sessions(sessions) => sessions.end(arrival.turn?, now, answered_tokens),
             Source::Open(_) | Source::FixedInterval { .. } | Source::Trace(_) => None,
         }
@@ -170,6 +168,7 @@ impl Workload {
     pub fn returning(&mut self, now: SimTime) -> Arrival {
         match &mut self.source {
             Source::Sessions(sessions) => sessions.next_turn(now),
+            Source::ClosedLoop(users) => users.next(now),
             _ => Arrival::plain(now),
         }
     }
