@@ -38,7 +38,9 @@ fn rows_of<T: Table>(
     let columns = columns.map(text);
     (0..tasks.len())
         .filter(|at| variants[*at] == variant && seeds[*at] == Some(seed))
-        .map(|at| (tasks[at].unwrap() as u64, [columns[0][at].clone(), columns[1][at].clone()]))
+        .map(|at| {
+            (tasks[at].expect("a task") as u64, [columns[0][at].clone(), columns[1][at].clone()])
+        })
         .collect()
 }
 
@@ -144,7 +146,7 @@ fn another_hash_is_said() {
     let path = desk.path("o/manifest.json");
     let mut manifest = Manifest::read(&desk.path("o")).expect("read");
     "0000000000000000".clone_into(&mut manifest.cells[0].event_hash);
-    manifest.write(path.parent().unwrap()).expect("written");
+    manifest.write(path.parent().expect("a folder")).expect("written");
     let text = desk.done(&["explain", "o", "--task", "1"]);
     assert!(
         text.contains("warning: this run's hash of events is not that of the results"),

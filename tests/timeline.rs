@@ -129,7 +129,8 @@ fn the_report_has_the_measures_of_the_summary() {
     let rows = Rows::read(&desk.path("o"), &Measures::DOC).expect("read");
     let (names, windows, levels) =
         (rows.texts("measure"), rows.texts("window"), rows.texts("level"));
-    let (names, windows, levels) = (names.unwrap(), windows.unwrap(), levels.unwrap());
+    let (names, windows, levels) =
+        (names.expect("measure"), windows.expect("window"), levels.expect("level"));
     let values = rows.numbers("value").expect("values");
     let tasks = |window: &str| -> f64 {
         let own = (0..values.len())
