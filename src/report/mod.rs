@@ -26,6 +26,7 @@ mod performance;
 mod phases;
 mod policies;
 mod recorded;
+mod resilience;
 mod subject;
 mod summary;
 pub(crate) mod table;
@@ -116,6 +117,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         (execution, criteria) = execution::report(&evidence);
         reports.push(execution);
         reports.push(performance::report(folder, &evidence, &names)?);
+        reports.extend(resilience::report(&evidence, &names));
         reports.push(learning_results::report(folder, &evidence, &learned, &beliefs, &phases)?);
         reports.extend(daily::reports(folder, &evidence, &subjects)?);
         let own = learning::reports(folder, &evidence, &learned, &beliefs, &phases, &subjects)?;
