@@ -28,6 +28,7 @@ use self::prices::Priced;
 pub use self::recorded::{LeftOut, Recorded};
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
+use super::lint;
 use super::load::{Loaded, load};
 use super::problem::{Problems, Report, closest};
 use super::resolved::{Block, Criteria, Record, Resolved, Variant};
@@ -210,6 +211,7 @@ impl<'a> Resolver<'a> {
         let compare = self.compare(&variants, &setting.blocks, &seeds);
         let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
+        let warnings = self.warnings(&variants, &setting);
         let clock = setting.clock;
         let recorded = setting.recorded;
         let mut texts = self.loaded.sources.texts();
@@ -263,7 +265,32 @@ impl<'a> Resolver<'a> {
                 bins: u32::try_from(written.record.bins.get()).ok()?,
             },
             criteria,
+            warnings,
         })
+    }
+
+    /// What is set and can never act; nothing is said of a scenario that is wrong.
+    fn warnings(&mut self, variants: &[Variant], setting: &Setting) -> Report {
+        if !self.loaded.problems.is_empty() {
+            return Report::default();
+        }
+        let tree = self.loaded.tree.clone();
+        let base = tree.child("stack");
+        let written = tree.child("variants").map_or(&[][..], Node::items);
+        let stacks: Vec<Node> = (0..variants.len())
+            .map(|at| {
+                let over = written.get(at).and_then(|node| node.child("stack"));
+                let preset = self.preset(base, over);
+                layer::stack(preset.as_ref(), base, over)
+            })
+            .collect();
+        let setting = lint::Setting {
+            blocks: &setting.blocks,
+            registry: &setting.registry,
+            end: setting.clock.end,
+        };
+        let found = lint::find(variants, &stacks, &setting, &self.loaded.sources);
+        found.warnings(&self.loaded.sources)
     }
 
     /// The registry and the table of outcomes, each of which may say what is in the other.

@@ -15,6 +15,7 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
+use crate::scenario::problem::Report;
 pub use crate::scenario::resolve::{LeftOut, Recorded};
 use crate::sim::stream::Streams;
 use crate::units::{NANOS_PER_SECOND, SimTime};
@@ -79,6 +80,8 @@ pub struct Resolved {
     pub parameter_studies: Vec<ParameterStudy>,
     /// How the Stage 4 plan's criteria are answered, if the study asks for it.
     pub criteria: Option<Criteria>,
+    /// What is set and can never act.
+    pub warnings: Report,
 }
 
 /// What answering the plan's criteria takes besides the study itself.
