@@ -1,6 +1,7 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
 mod bandit;
+mod choices;
 mod daily;
 mod expect;
 mod fitted;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::choices::ToChoose;
 use self::expect::World;
 use self::fitted::Fits;
 use self::prices::Priced;
@@ -35,7 +37,7 @@ use super::resolved::{Block, Criteria, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
 use super::tree::{Node, Path as TreePath};
 use super::values::{FaultTime, LocalDateTime, Seeds};
-use super::written::{End as WrittenEnd, Name, Stack, Study, Time};
+use super::written::{End as WrittenEnd, Name, Stack, Study, Time, WrittenBlock};
 use crate::calendar::instant_of;
 use crate::engine::End;
 use crate::registry::Registry;
@@ -97,6 +99,8 @@ struct Resolver<'a> {
     priced: Option<Priced>,
     /// The price lists that faults of the block at hand use.
     price_lists: Vec<Vec<[f64; 2]>>,
+    /// The faults of the block at hand that hit every choice of so many models.
+    to_choose: Vec<ToChoose>,
 }
 
 fn name_of(block: &MergedBlock) -> String {
@@ -154,7 +158,13 @@ impl Models {
 
 impl<'a> Resolver<'a> {
     fn new(loaded: &'a mut Loaded) -> Self {
-        Self { loaded, traces: BTreeMap::new(), priced: None, price_lists: Vec::new() }
+        Self {
+            loaded,
+            traces: BTreeMap::new(),
+            priced: None,
+            price_lists: Vec::new(),
+            to_choose: Vec::new(),
+        }
     }
 
     fn problems(&mut self) -> &mut Problems {
@@ -210,6 +220,7 @@ impl<'a> Resolver<'a> {
         let variants = variants?;
         let compare = self.compare(&variants, &setting.blocks, &seeds);
         let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
+        self.without_selection(&setting.blocks, &variants);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
         let warnings = self.warnings(&variants, &setting);
         let clock = setting.clock;
@@ -244,9 +255,9 @@ impl<'a> Resolver<'a> {
             blocks: setting
                 .blocks
                 .into_iter()
-                .enumerate()
-                .map(|(at, block)| {
-                    let question = written.blocks.get(at).and_then(|b| b.question.clone());
+                .map(|block| {
+                    let own = |b: &&WrittenBlock| b.name.value == block.written();
+                    let question = written.blocks.iter().find(own).and_then(|b| b.question.clone());
                     Block { question, ..block }
                 })
                 .collect(),
@@ -345,17 +356,19 @@ impl<'a> Resolver<'a> {
         let is_readable = recorded.as_ref().is_none_or(Option::is_some);
         let recorded = recorded.flatten();
         let models = Models { fits: recorded.clone().map(Fits::new), ..models };
-        let blocks: Vec<Option<Block>> = merged
-            .iter()
-            .map(|block| {
-                self.block(block, clock.as_ref(), registry.as_ref(), &models, recorded.as_ref())
-            })
-            .collect();
-        let worlds = merged.iter().zip(&blocks).map(|(merged, block)| World {
-            name: name_of(merged),
-            has_faults: block.as_ref().map(|block| !block.world.faults.is_empty()),
-        });
-        let worlds = worlds.collect();
+        let mut blocks: Vec<Option<Block>> = Vec::new();
+        let mut worlds = Vec::new();
+        for block in merged {
+            let name = name_of(block);
+            let of_choice =
+                self.block(block, clock.as_ref(), registry.as_ref(), &models, recorded.as_ref());
+            let has_faults = of_choice.as_ref().map(|block| !block.world.faults.is_empty());
+            worlds.push(World { name, has_faults });
+            match of_choice {
+                Some(block) => blocks.extend(self.chosen(block).into_iter().map(Some)),
+                None => blocks.push(None),
+            }
+        }
         let setting = || {
             let time = time?;
             let (registry, registry_source, assumed) = registry?;
@@ -455,6 +468,7 @@ impl<'a> Resolver<'a> {
         );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
         self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
+        self.to_choose.clear();
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models, recorded);
         let workload = self.workload(
@@ -467,6 +481,7 @@ impl<'a> Resolver<'a> {
         let world = world?;
         Some(Block {
             name: name_of(merged),
+            choice: None,
             question: None,
             training_world: world.on(recorded.map(|own| &own.train)).map(Arc::new),
             world: Arc::new(world),
