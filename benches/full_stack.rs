@@ -88,6 +88,7 @@ fn gateway(order: OrderRule, slots: u32) -> Cell {
         failures_to_open: 5,
         open_for: SimDuration::from_secs_f64(60.0),
         successes_to_close: 3,
+        ..Stage4Rule::default()
     });
     draft.build()
 }

@@ -70,7 +70,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "late_fallback",
         "order = 'random'\nfallback.ranked = {}\ncall_timeout = '11s'\nretry.max_retries = 1",
         "22s in all",
-        "order = 'random'\nfallback.ranked = {}\ncall_timeout = '11s'\nretry = { max_retries = 1, on = ['api_error'] }",
+        "order = 'random'\nfallback.ranked = {}\ncall_timeout = '11s'\nretry.max_retries = 1\non.timeout.retry = false",
     ),
     (
         "timeout_beyond_deadline",
@@ -92,9 +92,9 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "open_below_retry_after",
-        "order = 'random'\nhold_after_429 = '0s'\nbreaker.stage4.open_for = '30s'",
+        "order = 'random'\non.rate_limited.hold = '0s'\nbreaker.stage4.open_for = '30s'",
         "lets calls through again after 30s, and the refusals say to wait for 45s",
-        "order = 'random'\nhold_after_429 = '1s'\nbreaker.stage4.open_for = '30s'",
+        "order = 'random'\non.rate_limited.hold = '1s'\nbreaker.stage4.open_for = '30s'",
     ),
     (
         "volume_beyond_traffic",
@@ -109,10 +109,16 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "order = 'random'\norder_sees_breaker = false\nbreaker = 'stage4'",
     ),
     (
-        "retry_cannot_occur",
-        "order = 'random'\nretry = { max_retries = 1, on = ['timeout', 'api_error', 'rate_limited'] }\n[world]\napi_error_share = 0",
+        "class_cannot_occur",
+        "order = 'random'\non.api_error.hold = '2s'\n[world]\napi_error_share = 0",
         "no call ever ends in `api_error`",
-        "order = 'random'\nretry = { max_retries = 1, on = ['timeout', 'api_error', 'rate_limited'] }",
+        "order = 'random'\non.api_error.hold = '2s'",
+    ),
+    (
+        "class_cannot_occur",
+        "order = 'random'\nfallback.chain = { models = ['a', 'b'], context_length = ['b'] }",
+        "no call ever ends in `context_length`",
+        "order = 'random'\nfallback.chain = { models = ['a', 'b'], rate_limited = ['b'] }",
     ),
     (
         "retry_of_none",
@@ -121,10 +127,100 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "order = 'random'\nretry = { max_retries = 1, backoff.fixed.delay = '2s' }",
     ),
     (
+        "retry_of_none",
+        "order = 'random'\nretry_budget = 'finagle'",
+        "`retry_budget` has no effect",
+        "order = 'random'\nretry_budget = 'finagle'\nhedge = {}",
+    ),
+    (
         "retry_on_nothing",
-        "order = 'random'\nretry = { max_retries = 1, on = [] }",
-        "as no outcome is",
-        "order = 'random'\nretry = { max_retries = 1, on = ['timeout'] }",
+        "order = 'random'\nretry.max_retries = 1\non = { rate_limited.retry = false, api_error.retry = false, timeout.retry = false }",
+        "no class of failure that may occur",
+        "order = 'random'\nretry.max_retries = 1\non = { rate_limited.retry = false, api_error.retry = false }",
+    ),
+    (
+        "retry_after_ignored",
+        "order = 'random'\nretry = { max_retries = 1, retry_after = 'ignored', longest_retry_after = '60s' }",
+        "no Retry-After is too long",
+        "order = 'random'\nretry = { max_retries = 1, retry_after = 'exactly', longest_retry_after = '60s' }",
+    ),
+    (
+        "first_token_beyond_timeout",
+        "order = 'random'\nfirst_token_timeout = '30s'",
+        "the whole call is given up after 30s already",
+        "order = 'random'\nfirst_token_timeout = '10s'",
+    ),
+    (
+        "deadline_beyond_tasks",
+        "order = 'random'\ndeadline.after = '25s'",
+        "so 25s never comes",
+        "order = 'random'\ndeadline.after = '15s'",
+    ),
+    (
+        "hedge_beyond_timeout",
+        "order = 'random'\ncall_timeout = '5s'\nhedge.after.delay = '5s'",
+        "5s comes no earlier than `call_timeout`, 5s",
+        "order = 'random'\ncall_timeout = '5s'\nhedge.after.delay = '4s'",
+    ),
+    (
+        "breaker_may_stick",
+        "order = 'random'\nhedge = {}\nbreaker = 'resilience4j'\nretry.max_retries = 5",
+        "resilience4j #903",
+        "order = 'random'\nbreaker = 'resilience4j'\nretry.max_retries = 5",
+    ),
+    (
+        "outliers_idle",
+        "order = 'random'\noutliers.litellm = { disable_cooldowns = true }",
+        "its cooldowns are switched off",
+        "order = 'random'\noutliers.litellm = {}",
+    ),
+    (
+        "ignored_allowed_fails",
+        "order = 'random'\noutliers.litellm.allowed_fails = 3",
+        "goes by its other rules",
+        "order = 'random'\noutliers.litellm.allowed_fails = 4",
+    ),
+    (
+        "volume_beyond_traffic",
+        "order = 'random'\nbreaker.polly = { minimum_throughput = 5, sampling_duration = '30s' }",
+        "in 30s no more than about 4 can come",
+        "order = 'random'\nbreaker.polly = { minimum_throughput = 4, sampling_duration = '30s' }",
+    ),
+    (
+        "fallback_of_none",
+        "order = 'random'\nfallback.ranked.max_fallbacks = 0",
+        "no step ever falls back",
+        "order = 'random'\nfallback.ranked.max_fallbacks = 1",
+    ),
+    (
+        "group_unreachable",
+        "order = 'random'\nfallback = 'groups'\ngroups = [{ name = 'one', models = ['a'] }, { name = 'two', models = ['b'] }]",
+        "no step comes to the group `two`",
+        "order = 'random'\nfallback = 'groups'\ngroups = [{ name = 'one', models = ['a'], fallbacks = ['two'] }, { name = 'two', models = ['b'] }]",
+    ),
+    (
+        "group_off_level",
+        "order = 'random'\ngroups = [{ name = 'one', models = ['a', 'c'] }]",
+        "`c` serves no level of any task",
+        "order = 'random'\ngroups = [{ name = 'one', models = ['a', 'b'] }]",
+    ),
+    (
+        "group_fallbacks_unread",
+        "order = 'random'\ngroups = [{ name = 'one', models = ['a', 'b'], fallbacks = ['one'] }]",
+        "no step goes from group to group",
+        "order = 'random'\ngroups = [{ name = 'one', models = ['a', 'b'] }]",
+    ),
+    (
+        "group_circle",
+        "order = 'random'\nfallback = 'groups'\ngroups = [{ name = 'one', models = ['a'], fallbacks = ['two'] }, { name = 'two', models = ['b'], fallbacks = ['one'] }]",
+        "`one` to `two` to `one`",
+        "order = 'random'\nfallback = 'groups'\ngroups = [{ name = 'one', models = ['a'], fallbacks = ['two'] }, { name = 'two', models = ['b'] }]",
+    ),
+    (
+        "replicas_of_one",
+        "order = 'random'\nreplicas.sync_every = '10s'",
+        "the stack runs in one instance",
+        "order = 'random'\nreplicas = { n = 2, sync_every = '10s' }",
     ),
     (
         "repeated_target",
@@ -173,7 +269,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
 /// What a case needs of the world besides the base.
 fn world(rule: &str) -> &'static str {
     match rule {
-        "open_below_retry_after" | "retry_cannot_occur" => {
+        "open_below_retry_after" | "class_cannot_occur" | "retry_on_nothing" => {
             "[[faults]]\neffect.rate_limit_storm = { refused_share = 1.0, retry_after = '45s' }\neverything = true\nstart = '+10s'\n"
         }
         _ => "",
@@ -201,7 +297,7 @@ fn every_rule_warns_where_a_setting_cannot_act_and_is_silent_where_it_may() {
         assert!(told_of.starts_with("warning: "), "{told_of}");
         assert_eq!(told(rule, silent), "", "{rule}: {silent}");
     }
-    for rule in &RULES {
+    for rule in RULES {
         assert!(CASES.iter().any(|(name, ..)| *name == rule.name), "no case for {}", rule.name);
     }
     for (name, ..) in CASES {
@@ -217,7 +313,7 @@ fn a_warning_has_a_place_a_reason_and_a_cure() {
         "warning: x.toml:{place}:7: `retry.backoff` has no effect, as no call is retried\n"
     );
     assert!(text.starts_with(&expected), "{text}");
-    assert!(text.ends_with("^ write `max_retries` of at least 1, or leave it out\n"), "{text}");
+    assert!(text.ends_with("^ write `retry.max_retries` of at least 1, or leave it out\n"), "{text}");
 }
 
 #[test]

@@ -108,9 +108,8 @@ fn a_retry_of_the_same_model_rescues_no_task_and_another_model_does() {
         )
     };
     let steps = "[\"L1\", \"L3\", \"L2\"]";
-    let same = rest(
-        "order.static_order = { models = [\"Groq\", \"Gemini\"] }\nretry = { max_retries = 3, on = [\"api_error\"] }\n",
-    );
+    let same =
+        rest("order.static_order = { models = [\"Groq\", \"Gemini\"] }\nretry.max_retries = 3\n");
     let tasks = tasks_of(10, steps, &same);
     assert!(tasks.iter().filter(|t| t.trigger.is_some() && t.served).count() > 100);
     assert!(tasks.iter().all(|t| !t.rescued), "a retry of the same model is no other model");

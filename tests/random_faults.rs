@@ -239,7 +239,7 @@ fn a_call_fails_exactly_while_its_model_has_an_outage() {
     for order in [vec![0, 1, 2], vec![2, 1, 0]] {
         let mut draft = draft.clone();
         draft.stack.order = OrderRule::Static(order.into_iter().map(ModelId).collect());
-        draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 2 };
+        draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 2 };
         let (record, _) = record(&draft.build(), seed);
         for call in &record.attempts {
             let began = call.dispatched.as_secs_f64() / HOUR;

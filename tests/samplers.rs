@@ -10,8 +10,8 @@ use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::math;
 use reflexarc::registry::Latency;
-use reflexarc::routing::fallback::Backoff;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::{Backoff, OnFailure};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
@@ -162,7 +162,7 @@ fn repeated_calls_of_a_task_share_its_difficulty_and_nothing_else() {
     draft.world.task_types[0].difficulty_correlation = rho;
     draft.world.models[0].success = [p; 4];
     draft.stack.retry.max_retries = 1;
-    draft.stack.retry.on = vec![Outcome::Failure];
+    draft.stack.on = draft.stack.on.with(Outcome::Failure, OnFailure::RETRY);
     let found = attempts(&draft.build(), seed);
     let second: Vec<_> = found.iter().filter(|a| a.attempt == 1).collect();
     let both = joint_success([p, p], rho);
@@ -332,15 +332,16 @@ fn exponential_backoff_jitters_evenly_around_its_growing_wait() {
     let backoff = Backoff::Exponential {
         first: SimDuration::from_secs_f64(0.5),
         factor: 2.0,
-        jitter: 0.5,
         max: SimDuration::from_secs_f64(3.0),
+        spread: (0.5, 1.5),
+        added: SimDuration::ZERO,
     };
     for (k, base) in [0.5, 1.0, 2.0, 3.0, 3.0].into_iter().enumerate() {
         let waits: Vec<f64> = (0..N / 5)
             .map(|task| {
                 let nth = k as u32;
                 let mut stream = streams.call(Purpose::Backoff, TaskId(task), ModelId(0), 0, nth);
-                backoff.delay(k as u16, &mut stream).as_secs_f64() / base
+                backoff.delay(k as u16, SimDuration::ZERO, &mut stream).as_secs_f64() / base
             })
             .collect();
         assert!(waits.iter().all(|w| (0.5..=1.5).contains(w)), "retry {k}, seed {seed}");
@@ -355,12 +356,14 @@ fn retries_come_after_their_backoff() {
     draft.end = End::Tasks(5_000);
     draft.world.models[0].success = [0.0; 4];
     draft.stack.retry.max_retries = 3;
-    draft.stack.retry.on = vec![Outcome::Failure];
+    draft.stack.on = draft.stack.on.with(Outcome::Failure, OnFailure::RETRY);
     draft.stack.retry.backoff = Backoff::Exponential {
         first: SimDuration::from_secs_f64(0.5),
         factor: 2.0,
         jitter: 0.5,
         max: SimDuration::from_secs_f64(60.0),
+        spread: (0.5, 1.5),
+        added: SimDuration::ZERO,
     };
     let found = attempts(&draft.build(), seed);
     assert_eq!(found.len(), 20_000, "one call and three retries each, seed {seed}");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use reflexarc::domain::Outcome;
 use reflexarc::engine::End;
 use reflexarc::registry::Latency;
-use reflexarc::routing::fallback::{Backoff, RetryPlan, RetryTarget};
+use reflexarc::routing::retry::{Backoff, OnFailure, OnFailures, RetryPlan, RetryTarget};
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 use reflexarc::world::ServiceShape;
@@ -134,11 +134,11 @@ fn the_first_attempt_is_refused_and_the_next_one_is_not() {
     draft.stack.retry = RetryPlan {
         max_retries: 2,
         target: RetryTarget::Same,
-        on: vec![Outcome::RateLimited],
-        honour_retry_after: true,
         max_wait: seconds(60.0),
         backoff: Backoff::Fixed(seconds(0.5)),
+        ..RetryPlan::none()
     };
+    draft.stack.on = OnFailures::all(OnFailure::RETRY);
     let calls = record(&draft.build(), 1).0.attempts;
     let told: Vec<_> = calls.iter().map(|c| (c.response.outcome, c.dispatched)).collect();
     assert_eq!(told, [(Outcome::RateLimited, SimTime::ZERO), (Outcome::Success, instant(2.0))]);

@@ -10,8 +10,9 @@ use reflexarc::domain::{AttemptRecord, Outcome};
 use reflexarc::engine::{Cell, End};
 use reflexarc::learners::{CARDS, LearnerConfig};
 use reflexarc::math;
-use reflexarc::routing::fallback::{Backoff, FallbackPlan, RetryPlan, RetryTarget};
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::retry::{Backoff, OnFailure, RetryPlan, RetryTarget};
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::sim::stream::{Purpose, Stream, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime, TaskId};
@@ -46,15 +47,18 @@ fn draft() -> Draft {
     draft.stack.retry = RetryPlan {
         max_retries: 2,
         target: RetryTarget::Another,
-        on: vec![Outcome::Failure, Outcome::ApiError],
         backoff: Backoff::Exponential {
             first: SimDuration::from_secs_f64(0.5),
             factor: 2.0,
-            jitter: 0.5,
             max: SimDuration::MAX,
+            spread: (0.5, 1.5),
+            added: SimDuration::ZERO,
         },
         ..RetryPlan::none()
     };
+    for outcome in [Outcome::Failure, Outcome::ApiError] {
+        draft.stack.on = draft.stack.on.with(outcome, OnFailure::RETRY);
+    }
     draft
 }
 
@@ -140,7 +144,7 @@ fn another_fallback_plan_moves_no_draw() {
     let base = draft();
     let mut other = base.clone();
     other.stack.retry.max_retries = 1;
-    other.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 3 };
+    other.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 3 };
     assert!(assert_common("fallback", &base, &other) > 2_000);
 }
 

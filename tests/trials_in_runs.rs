@@ -14,7 +14,7 @@ use reflexarc::report;
 use reflexarc::results::column::Table;
 use reflexarc::results::parquet::Rows;
 use reflexarc::results::schema::{Policies, Summary};
-use reflexarc::routing::fallback::FallbackPlan;
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::{LearnerScope, OrderRule};
 use reflexarc::routing::trial::{AbTestRule, AdaptiveRule, Then, TrialKind, TrialRule, Watch};
 use reflexarc::scenario;
@@ -105,7 +105,7 @@ fn all_calls_of_a_task_stay_on_its_side() {
     draft.end = End::Tasks(4000);
     draft.world.task_types[0].steps = vec![Level::L1, Level::L3];
     draft.world.models.iter_mut().for_each(|model| model.success = [0.6; 4]);
-    draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 1 };
+    draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 1 };
     let rule = AbTestRule { samples: 10_000, ..TEST };
     let of = |models: [u16; 2]| OrderRule::Static(models.map(ModelId).to_vec());
     let cell = on_trial(draft, [of([0, 1]), of([2, 3])], TrialKind::AbTest(rule));
@@ -128,7 +128,7 @@ fn the_side_of_a_task_depends_on_the_seed_alone() {
     let sides = |orders: [OrderRule; 2], watch, seed| -> Vec<bool> {
         let rule = AbTestRule { samples: 10_000, watch, ..TEST };
         let mut draft = Draft::new(4);
-        draft.stack.fallback = FallbackPlan::Ranked { max_fallbacks: 2 };
+        draft.stack.fallback = FallbackPlan::Ranked { by: Ranking::Order, max_fallbacks: 2 };
         let cell = on_trial(draft, orders, TrialKind::AbTest(rule));
         let mut tasks = record(&cell, seed).0.tasks;
         tasks.sort_by_key(|task| task.task);

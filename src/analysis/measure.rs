@@ -168,6 +168,19 @@ pub const SERVED: Measure =
 /// Shed.
 pub const SHED: Measure =
     share("shed", "Tasks for which no model was left to call, of all that arrived.").lower();
+/// Goodput.
+pub const GOODPUT: Measure = figure(
+    "goodput",
+    "tasks/s",
+    "Tasks answered within their own deadline from arrival, per second of the window in which they arrive.",
+)
+.higher();
+/// Late.
+pub const DEADLINE_MISSES: Measure = share(
+    "deadline_misses",
+    "Tasks that were answered, but only after their deadline from arrival, of all that arrived: with `availability` and the share of tasks not answered at all they are the whole.",
+)
+.lower();
 /// Triggered.
 pub const TRIGGERED: Measure = share(
     "triggered",
@@ -236,7 +249,24 @@ pub const COST: Measure =
 pub const WASTED_COST: Measure = figure(
     "wasted_cost_per_task",
     "USD",
-    "Billed cost per task of calls that were not served; part of `cost_per_task`.",
+    "Billed cost per task of calls whose answer was not the one used: failed, timed out, cancelled, not trusted by a cascade; part of `cost_per_task`.",
+)
+.lower();
+/// Wasted cost as a share.
+pub const WASTED_COST_SHARE: Measure =
+    share("wasted_cost_share", "Billed cost of those calls, of the billed cost of all calls.")
+        .lower();
+/// Wasted tokens.
+pub const WASTED_TOKENS: Measure = figure(
+    "wasted_tokens_per_task",
+    "tokens",
+    "Billed tokens per task of calls whose answer was not the one used (as `wasted_cost_per_task`); part of `tokens_per_task`.",
+)
+.lower();
+/// Wasted tokens as a share.
+pub const WASTED_TOKENS_SHARE: Measure = share(
+    "wasted_tokens_share",
+    "Billed tokens of those calls, of the billed tokens of all calls.",
 )
 .lower();
 /// Tokens per minute.
@@ -276,6 +306,82 @@ pub const LATENCY_P99: Measure = figure(
     "latency_p99",
     "ms",
     "99th percentile of the time from arrival to the task's end, served or not, within 0.4 %.",
+)
+.lower();
+
+/// Latency of what was answered, at three quantiles.
+pub const SERVED_LATENCY: [Measure; 3] = [
+    figure(
+        "served_latency_p50",
+        "ms",
+        "Median time from arrival to the end of a task that was answered, in time or not, within 0.4 %. A stack that answers only what is easy looks fast: read it beside `availability`.",
+    )
+    .lower(),
+    figure(
+        "served_latency_p95",
+        "ms",
+        "95th percentile of the time from arrival to the end of a task that was answered, within 0.4 %.",
+    )
+    .lower(),
+    figure(
+        "served_latency_p99",
+        "ms",
+        "99th percentile of the time from arrival to the end of a task that was answered, within 0.4 %.",
+    )
+    .lower(),
+];
+
+/// Time to detection.
+pub const TIME_TO_DETECT: Measure = figure(
+    "time_to_detect",
+    "s",
+    "Time from the start of a fault that stops a model (outage, brown-out, storm of 429s, revoked key, quota used up) to the first instant at which the stack leaves the model alone: its breaker opens, or a step passes over it, its first choice, by belief (open breaker, ledger, held back; 0 if its breaker is open as the fault starts). Mean over pairs of fault and model that had a call sent while the fault lasted; a pair that is never left alone counts to the end of the fault, or of arrivals if that is earlier, so read `detected_share` beside it. A learner that only chooses a model less often never leaves it alone. In a task of several steps the passing over is taken to be at its last step.",
+)
+.lower();
+/// Detected.
+pub const DETECTED_SHARE: Measure = share(
+    "detected_share",
+    "Of the pairs of `time_to_detect`, those whose model is left alone before the fault ends.",
+)
+.higher();
+/// Time to recovery.
+pub const TIME_TO_RECOVER: Measure = figure(
+    "time_to_recover",
+    "s",
+    "Time from the end of a fault that stops a model to the end of the first served call that is sent to the model after it, the call's own time included. Mean over the pairs of `time_to_detect` whose fault ends before arrivals do, no other one stopping the model then; a pair without such a call counts to the end of arrivals (a lower bound), so read `recovered_share` beside it.",
+)
+.lower();
+/// Recovered.
+pub const RECOVERED_SHARE: Measure = share(
+    "recovered_share",
+    "Of the pairs of `time_to_recover`, those whose model answers a call again before the run ends.",
+)
+.higher();
+/// Open without reason.
+pub const FALSE_OPEN_TIME: Measure = share(
+    "false_open_time",
+    "Time for which breakers are open that opened while no fault hit their model, of all time in which no fault hits a model, all models together. Half-open is not open; a breaker that half-opens only when asked counts as open until it is asked. What an opening within a fault lasts beyond the fault is not in it (see `time_to_recover`). Changes of price are no faults here.",
+)
+.lower();
+/// Load on the others.
+pub const SURVIVOR_LOAD: Measure = figure(
+    "survivor_load",
+    "ratio",
+    "Calls per second to models that no fault hits while another model is hit, over what the same models get while no model is hit: above 1 the fault's load has moved to them. Rates are over the whole run, so that a fault at a busy hour shows that hour as well; none where those models get no calls otherwise.",
+)
+.lower();
+/// Cascade.
+pub const FELL_AFTER_FIRST: Measure = figure(
+    "fell_after_first",
+    "models",
+    "Models that no fault hits whose breaker opens, or that answer 429 (limit per minute or daily quota), while another model is hit: mean over spans of time with a fault, those that touch being one.",
+)
+.lower();
+/// Overshoot of quotas.
+pub const QUOTA_OVERSHOOT: Measure = figure(
+    "quota_overshoot",
+    "share",
+    "Largest excess of tokens used over the daily limit of an account, as a share of the limit, as the provider counts it, at the last instants of the points of the curves; while a fault cuts the limit it is not taken. None where nothing is limited.",
 )
 .lower();
 
@@ -356,6 +462,18 @@ pub const REWARD_BY_PHASE: [Measure; 3] = [
         .higher(),
 ];
 
+/// The measures of resilience: one value of each for a run, all levels together.
+pub const OF_RESILIENCE: [Measure; 8] = [
+    TIME_TO_DETECT,
+    DETECTED_SHARE,
+    TIME_TO_RECOVER,
+    RECOVERED_SHARE,
+    FALSE_OPEN_TIME,
+    SURVIVOR_LOAD,
+    FELL_AFTER_FIRST,
+    QUOTA_OVERSHOOT,
+];
+
 /// The measures of bandit mode, where there are no providers, levels or deadlines.
 pub const OF_BANDITS: [Measure; 14] = [
     TASKS,
@@ -375,7 +493,7 @@ pub const OF_BANDITS: [Measure; 14] = [
 ];
 
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 46] = [
+pub const MEASURES: [Measure; 62] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
@@ -389,6 +507,8 @@ pub const MEASURES: [Measure; 46] = [
     EMPTY_MINUTES,
     SERVED,
     SHED,
+    DEADLINE_MISSES,
+    GOODPUT,
     TRIGGERED,
     FALLBACK_SERVED_RATE,
     FALLBACK_SERVED_RATE_BY_REASON[0],
@@ -413,11 +533,25 @@ pub const MEASURES: [Measure; 46] = [
     TOKENS,
     COST,
     WASTED_COST,
+    WASTED_COST_SHARE,
+    WASTED_TOKENS,
+    WASTED_TOKENS_SHARE,
     TOKENS_PER_MINUTE,
     TOKENS_PER_ESTIMATE,
     LATENCY_P50,
     LATENCY_P95,
     LATENCY_P99,
+    SERVED_LATENCY[0],
+    SERVED_LATENCY[1],
+    SERVED_LATENCY[2],
+    TIME_TO_DETECT,
+    DETECTED_SHARE,
+    TIME_TO_RECOVER,
+    RECOVERED_SHARE,
+    FALSE_OPEN_TIME,
+    SURVIVOR_LOAD,
+    FELL_AFTER_FIRST,
+    QUOTA_OVERSHOOT,
     ROLLED_BACK,
     ROLLBACK_TIME,
     VERDICT[0],

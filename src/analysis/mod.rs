@@ -23,6 +23,7 @@ pub mod off_policy;
 pub mod paired;
 pub mod quantile;
 pub mod ranks;
+pub mod resilience;
 pub mod run;
 pub mod sequential;
 pub mod summary;

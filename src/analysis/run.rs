@@ -4,12 +4,13 @@ use crate::analysis::day::Days;
 use crate::analysis::histogram::Histogram;
 use crate::analysis::learning::LearningCurve;
 use crate::analysis::measure::{self, Measure};
+use crate::analysis::resilience::{Ending, Resilience};
 use crate::analysis::window::{Spans, Window};
 use crate::analysis::work::{WorkMetrics, WorkTracker};
 use crate::calendar::LocalClock;
 use crate::domain::{
-    AttemptRecord, ChosenBy, FallbackEvent, FallbackReason, Outcome, Policy, PolicyDecision,
-    PolicyEvent, Role, StepRecord, TaskRecord,
+    AttemptRecord, ChosenBy, FallbackEvent, FallbackReason, ModelSet, Outcome, Policy,
+    PolicyDecision, PolicyEvent, Role, StepRecord, TaskRecord,
 };
 use crate::units::{Level, NANOS_PER_SECOND, PerLevel, SimTime, TaskId};
 
@@ -90,6 +91,8 @@ pub struct BinSums {
     pub tasks: u64,
     /// Of them, answered in time.
     pub in_time: u64,
+    /// What became of them, in the order of [`Ending`].
+    pub endings: [u64; Ending::COUNT],
     /// Sum of efficiency.
     pub efficiency: f64,
     /// Sum of reward.
@@ -140,7 +143,7 @@ struct Scope {
     attempts: u64,
     tokens: u64,
     cost_usd: f64,
-    wasted_usd: f64,
+    wasted: Billed,
     efficiency: f64,
     stage4_efficiency: f64,
     tokens_per_minute: f64,
@@ -153,7 +156,22 @@ struct Scope {
     n_choices: u64,
     n_explored: u64,
     latency: Histogram,
+    served_latency: Histogram,
     recovery: Histogram,
+}
+
+/// Billed tokens and cost of some calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Billed {
+    tokens: u64,
+    usd: f64,
+}
+
+impl std::ops::AddAssign for Billed {
+    fn add_assign(&mut self, other: Self) {
+        self.tokens += other.tokens;
+        self.usd += other.usd;
+    }
 }
 
 /// One measured value.
@@ -188,8 +206,12 @@ pub struct RunStatistics {
     /// Both ends of every task's work.
     pub work: WorkTracker,
     clock: LocalClock,
-    scopes: [[Scope; 5]; 3],
-    minutes: [Vec<(u32, u32)>; 3],
+    scopes: [[Scope; 5]; Window::COUNT],
+    minutes: [Vec<(u32, u32)>; Window::COUNT],
+    /// How the stack bears faults.
+    pub resilience: Resilience,
+    /// The latest instant of a task.
+    last: SimTime,
     /// When the candidate on trial was deployed.
     deployed: Option<SimTime>,
     /// When it was rolled back.
@@ -211,13 +233,19 @@ struct Places {
 struct Place {
     bin: Option<usize>,
     /// By window.
-    within: [bool; 3],
+    within: [bool; Window::COUNT],
     day: u32,
     task_type: u16,
     /// When the task's last call ended without an answer.
     failed: Option<SimTime>,
-    /// Billed cost of its calls that were not served.
-    wasted_usd: f64,
+    /// Models that it has called.
+    called: ModelSet,
+    /// When its last step began.
+    step_began: SimTime,
+    /// The call that its step's answer is from, so far.
+    answer: Option<Billed>,
+    /// Its calls whose answer is not used.
+    wasted: Billed,
 }
 
 impl Places {
@@ -253,7 +281,13 @@ impl RunStatistics {
         spans: Spans,
         clock: LocalClock,
     ) -> Self {
+        let (from, to) = match bins {
+            Bins::Time { from, to, .. } => (from, Some(to)),
+            Bins::Tasks { .. } => (SimTime::ZERO, None),
+        };
         Self {
+            resilience: Resilience::new(spans.hits.as_deref(), n_models, from, to),
+            last: SimTime::ZERO,
             curve: vec![[BinSums::default(); 5]; bins.len()],
             models: vec![vec![ModelSums::default(); n_models]; bins.len()],
             days: Days::new(n_models, n_task_types),
@@ -288,7 +322,7 @@ impl RunStatistics {
     /// Books an arrival.
     pub fn task_arrived(&mut self, record: &TaskRecord) {
         let (task, now) = (record.task, record.arrived);
-        let within = Window::ALL.map(|window| self.spans.holds(window, now));
+        let within = self.spans.holding(now);
         let day = self.clock.at(now).day;
         self.days.reach(day);
         self.work.start_work(task, now);
@@ -298,7 +332,10 @@ impl RunStatistics {
             day,
             task_type: record.task_type,
             failed: None,
-            wasted_usd: 0.0,
+            called: ModelSet::EMPTY,
+            step_began: now,
+            answer: None,
+            wasted: Billed::default(),
         };
         for_scopes(&mut self.scopes, place, record.level, |scope| scope.arrived += 1);
         self.places.push(place);
@@ -307,17 +344,28 @@ impl RunStatistics {
     /// Books an ended step.
     pub fn step_ended(&mut self, step: &StepRecord) {
         self.work.log_step(step);
+        if let Some(place) = self.places.get_mut(step.task) {
+            let unused = place.answer.take().filter(|_| !step.served);
+            place.wasted += unused.unwrap_or_default();
+            place.step_began = step.started;
+        }
     }
 
     /// Books a call.
     pub fn attempt_ended(&mut self, call: &AttemptRecord) {
         let Some(place) = self.places.get_mut(call.task) else { return };
         let failed = place.failed.take();
-        if !call.served {
+        let billed = Billed { tokens: call.response.tokens(), usd: call.response.cost_usd };
+        if call.served {
+            // An answer that is asked for again was not trusted.
+            place.wasted += place.answer.replace(billed).unwrap_or_default();
+        } else {
             place.failed = Some(call.dispatched + call.response.duration);
-            place.wasted_usd += call.response.cost_usd;
+            place.wasted += billed;
         }
+        place.called.insert(call.model);
         let place = *place;
+        self.resilience.attempt_ended(call);
         self.days.attempt_ended(place.day, place.task_type, call);
         if let Some(failed) = failed.filter(|_| call.role != Role::First) {
             let wait = call.dispatched.since(failed);
@@ -371,7 +419,11 @@ impl RunStatistics {
         let place = self.places.get(task.task);
         self.places.close(task.task);
         let work = self.work.end_work(task);
+        self.last = self.last.max(task.ended);
         if let Some(place) = place {
+            if let Some((model, _)) = task.trigger.filter(|(m, _)| !place.called.contains(*m)) {
+                self.resilience.skipped(place.step_began, model);
+            }
             self.days.task_ended(place.day, task);
             self.book(place, task, work);
         }
@@ -392,6 +444,9 @@ impl RunStatistics {
             let sums = &mut self.curve[bin][at];
             sums.tasks += 1;
             sums.in_time += u64::from(task.in_time);
+            if let Some(ending) = Ending::of(task) {
+                sums.endings[ending as usize] += 1;
+            }
             sums.efficiency += task.efficiency;
             sums.reward += task.reward;
             sums.decision_regret += task.decision_regret.unwrap_or(0.0);
@@ -413,7 +468,7 @@ impl RunStatistics {
             scope.attempts += u64::from(task.n_attempts);
             scope.tokens += task.input_tokens + task.output_tokens;
             scope.cost_usd += task.cost_usd;
-            scope.wasted_usd += place.wasted_usd;
+            scope.wasted += place.wasted;
             scope.efficiency += task.efficiency;
             if let Some(work) = work {
                 scope.stage4_efficiency += work.efficiency;
@@ -425,7 +480,11 @@ impl RunStatistics {
             scope.n_best += u64::from(task.n_best);
             scope.n_decisions += u64::from(task.n_decisions);
             scope.quality += if task.served { task.quality } else { 0.0 };
-            scope.latency.add(task.ended.since(task.arrived));
+            let took = task.ended.since(task.arrived);
+            scope.latency.add(took);
+            if task.served {
+                scope.served_latency.add(took);
+            }
         });
         let minute = (task.arrived.0 / (60 * NANOS_PER_SECOND)) as usize;
         for (window, minutes) in self.minutes.iter_mut().enumerate() {
@@ -442,17 +501,24 @@ impl RunStatistics {
     /// All measures of the run; those over faults only if the world has faults.
     #[must_use]
     pub fn values(&self) -> Vec<Value> {
+        let (from, to) = match self.bins {
+            Bins::Time { from, to, .. } => (from, to),
+            Bins::Tasks { .. } => (SimTime::ZERO, self.last),
+        };
         let mut values = Vec::new();
         for (window, scopes) in Window::ALL.into_iter().zip(&self.scopes) {
             if !self.spans.may_hold(window) {
                 continue;
             }
+            let seconds = self.spans.seconds(window, from, to);
             let levels = std::iter::once(None).chain(Level::ALL.map(Some));
             for (level, scope) in levels.zip(scopes) {
                 if level.is_some() && scope.arrived == 0 {
                     continue;
                 }
                 let minutes = level.is_none().then(|| &self.minutes[window as usize]);
+                let rate = (seconds > 0.0).then(|| scope.in_time as f64 / seconds);
+                values.push(Value { measure: measure::GOODPUT, level, window, value: rate });
                 for (measure, value) in self.measured(scope, minutes) {
                     if measure == measure::EMPTY_MINUTES && window != Window::Run {
                         continue;
@@ -463,6 +529,7 @@ impl RunStatistics {
         }
         let whole = |(measure, value)| Value { measure, level: None, window: Window::Run, value };
         values.extend(self.learning.measured().into_iter().map(whole));
+        values.extend(self.resilience.measured().into_iter().map(whole));
         values.extend(self.of_trial().into_iter().map(|(m, value)| whole((m, Some(value)))));
         if self.is_bandit {
             values.retain(|v| v.level.is_none() && measure::OF_BANDITS.contains(&v.measure));
@@ -494,6 +561,7 @@ impl RunStatistics {
     ) -> Vec<(Measure, Option<f64>)> {
         let over = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
         let of = |part: u64, whole: u64| over(part as f64, whole);
+        let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let n = scope.tasks;
         let busy = minutes.map_or(0, |m| m.iter().filter(|(arrived, _)| *arrived > 0).count());
         let by_minute = minutes.and_then(|minutes| {
@@ -518,6 +586,7 @@ impl RunStatistics {
             (measure::AVAILABILITY_BY_MINUTE, by_minute),
             (measure::SERVED, of(scope.served, n)),
             (measure::SHED, of(scope.shed, n)),
+            (measure::DEADLINE_MISSES, of(scope.served - scope.in_time, n)),
             (measure::TRIGGERED, of(triggered, n)),
             (measure::FALLBACK_SERVED_RATE, of(scope.rescued.iter().sum(), triggered)),
             (measure::FALLBACK_SELECTION_RATE, of(scope.fallbacks_found, scope.fallbacks)),
@@ -527,7 +596,10 @@ impl RunStatistics {
             (measure::ATTEMPTS, of(scope.attempts, n)),
             (measure::TOKENS, of(scope.tokens, n)),
             (measure::COST, over(scope.cost_usd, n)),
-            (measure::WASTED_COST, over(scope.wasted_usd, n)),
+            (measure::WASTED_COST, over(scope.wasted.usd, n)),
+            (measure::WASTED_COST_SHARE, ratio(scope.wasted.usd, scope.cost_usd)),
+            (measure::WASTED_TOKENS, of(scope.wasted.tokens, n)),
+            (measure::WASTED_TOKENS_SHARE, of(scope.wasted.tokens, scope.tokens)),
             (measure::TOKENS_PER_MINUTE, over(scope.tokens_per_minute, n)),
             (measure::TOKENS_PER_ESTIMATE, over(scope.tokens_per_estimate, n)),
             (measure::RECOVERY_P50, scope.recovery.quantile_ms(0.5)),
@@ -546,6 +618,9 @@ impl RunStatistics {
         ] {
             measured.push((which, scope.latency.quantile_ms(p)));
         }
+        for (which, p) in measure::SERVED_LATENCY.into_iter().zip([0.5, 0.95, 0.99]) {
+            measured.push((which, scope.served_latency.quantile_ms(p)));
+        }
         if minutes.is_none() {
             measured.retain(|(which, _)| *which != measure::AVAILABILITY_BY_MINUTE);
         }
@@ -559,7 +634,7 @@ impl RunStatistics {
 }
 
 fn for_scopes(
-    scopes: &mut [[Scope; 5]; 3],
+    scopes: &mut [[Scope; 5]; Window::COUNT],
     place: Place,
     level: Level,
     mut act: impl FnMut(&mut Scope),

@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod diff;
+mod explain;
 mod import;
 mod incidents;
 mod frontier;
@@ -84,6 +85,8 @@ enum Verb {
     Incidents(incidents::Incidents),
     /// Compare two folders of results, paired by seed
     Diff(diff::Diff),
+    /// Tell the whole story of one task: decisions, calls, waits, fallbacks, breakers
+    Explain(explain::Explain),
     /// Turn logs of a gateway into a table of requests, and describe the traffic
     Import(import::Import),
     /// Fit a registry and a world to a log of requests
@@ -120,6 +123,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Report { results, strict } => report_again(&results, strict),
         Verb::Incidents(incidents) => incidents.run(),
         Verb::Diff(diff) => diff.run(),
+        Verb::Explain(explain) => explain.run(),
         Verb::Import(import) => import.run(),
         Verb::Calibrate(calibrate) => calibrate.run(),
         Verb::OffPolicy(off_policy) => off_policy.run(),

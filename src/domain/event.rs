@@ -1,6 +1,6 @@
 //! What the stack did or noticed: fallbacks, breakers, allocations, anomalies, health, learning, orders on trial.
 
-use super::{Outcome, PolicyEvent};
+use super::{Decision, Outcome, PolicyEvent};
 use crate::units::{Level, ModelId, PerLevel, SimTime, TaskId};
 
 /// Something that the stack did or noticed, in order of time.
@@ -24,6 +24,21 @@ pub enum StackEvent {
     Learning(LearningPeriod),
     /// Something was decided about an order on trial.
     Policy(Box<PolicyEvent>),
+    /// A step's next call was chosen, or none; told only of the task that is to be explained.
+    Decision(Box<Decision>),
+    /// The router let more pass in a minute than its own limits allow.
+    Overshoot(Overshoot),
+}
+
+/// More passed in a minute of the clock than the router's own limits allow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overshoot {
+    /// When it was noticed: at the first call of a later minute, or the end of the run.
+    pub at: SimTime,
+    /// The model.
+    pub model: ModelId,
+    /// How far beyond the limit, as a share of it.
+    pub share: f64,
 }
 
 /// Why a fallback was asked for (stage4.md section 10).
@@ -84,6 +99,54 @@ pub struct FallbackEvent {
     pub from: ModelId,
     /// The model that the plan found, if any.
     pub to: Option<ModelId>,
+    /// Why it found none, where that was noted.
+    pub why_none: Option<NoTarget>,
+}
+
+/// Why a fallback found no target: what kept out the last of the models that it could have taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Every model has been tried, or the plan allows no further one.
+    AllTried,
+    /// Those left are believed to be short of tokens.
+    ShortOfTokens,
+    /// The breakers of those left are open.
+    BreakerOpen,
+    /// Those left are held back after a refusal.
+    HeldBack,
+    /// Those left have used up the router's own limits per minute.
+    OverLimit,
+    /// The plan names no model.
+    ListEmpty,
+    /// The models that the plan names are not there, or lack the level.
+    NotThere,
+}
+
+impl NoTarget {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AllTried,
+        Self::ShortOfTokens,
+        Self::BreakerOpen,
+        Self::HeldBack,
+        Self::OverLimit,
+        Self::ListEmpty,
+        Self::NotThere,
+    ];
+
+    /// The name in tables and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AllTried => "all_tried",
+            Self::ShortOfTokens => "short_of_tokens",
+            Self::BreakerOpen => "breaker_open",
+            Self::HeldBack => "held_back",
+            Self::OverLimit => "over_limit",
+            Self::ListEmpty => "list_empty",
+            Self::NotThere => "not_there",
+        }
+    }
 }
 
 /// State of a circuit breaker.

@@ -1,16 +1,18 @@
 //! The field's nouns as plain data: outcomes, requests, responses, sets of models; records of work; the stack's events.
 
+mod decision;
 mod event;
 mod policy;
 mod prompt;
 mod record;
 
-use crate::units::{Level, ModelId, SimDuration, TaskId};
+use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 
+pub use decision::{Candidate, Decision, Standing};
 pub use event::{
     Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, CONVERGED_BELOW,
-    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation,
-    PerformanceClass, Slot, StackEvent, WeightChange,
+    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, NoTarget,
+    Overshoot, PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
 pub use prompt::{KnownPrompts, PromptFeatures, PromptScores};
@@ -199,6 +201,12 @@ impl ModelSet {
         Self(self.0 & other.0)
     }
 
+    /// The models in either set.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// The models in this set and not in the other.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
@@ -262,6 +270,10 @@ pub struct Request {
     pub input_tokens: u32,
     /// Which recorded prompt it is, where the world's outcomes are recorded.
     pub prompt: Option<u32>,
+    /// When its task arrived.
+    pub arrived: SimTime,
+    /// When its caller no longer waits for the task, as far as the stack is told.
+    pub deadline: SimTime,
 }
 
 /// What a provider sent back, as the stack sees it.

@@ -96,6 +96,8 @@ fn request(round: u64) -> Request {
         priority: Priority::Normal,
         input_tokens: 0,
         prompt: None,
+        arrived: SimTime::ZERO,
+        deadline: SimTime::NEVER,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::Belief;
-use crate::units::SimTime;
+use crate::units::{SimTime, TaskId};
 use crate::world::WorldSpec;
 use crate::world::bandit::Problem;
 use crate::world::expectation::Lengths;
@@ -122,5 +122,23 @@ pub fn run<O: Observer>(cell: &Cell, seed: u64, observer: &mut O) -> Digest {
     match &cell.bandit {
         Some(problem) => bandit::run(cell, problem, seed, observer),
         None => run::Run::new(cell, seed, observer).finish(),
+    }
+}
+
+/// The same, with every decision about `task` told to the observer as a [`StackEvent::Decision`]; a round of bandit mode has
+/// no such decisions.
+pub fn run_explaining<O: Observer>(
+    cell: &Cell,
+    seed: u64,
+    task: TaskId,
+    observer: &mut O,
+) -> Digest {
+    match &cell.bandit {
+        Some(problem) => bandit::run(cell, problem, seed, observer),
+        None => {
+            let mut run = run::Run::new(cell, seed, observer);
+            run.stack.explains = Some(task);
+            run.finish()
+        }
     }
 }

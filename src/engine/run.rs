@@ -1,27 +1,31 @@
 //! What comes next: the earliest of arrival, event, give-up time and kill.
 //!
 //! The next arrival stands in a register and is pulled one at a time; the event heap has one entry per call in service,
-//! settled when its service starts; give-up times of waiting calls are a monotone queue, since the timeout is constant.
+//! settled when its service starts; give-up times of waiting calls have a heap of their own, which mostly grows at its end.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::task::{Active, Phase};
+use super::call::{Flight, Phase, flight_of};
+use super::task::Active;
 use super::{Cell, Digest, End, Observer, QuotaSample, Sample};
 use crate::domain::{Outcome, PolicyDecision, StackEvent};
 use crate::routing::Stack;
 use crate::sim::queue::EventQueue;
 use crate::sim::stream::Streams;
-use crate::units::{ModelId, SimTime};
+use crate::units::{ModelId, SimDuration, SimTime};
 use crate::world::expectation::Expectations;
 use crate::world::outcomes::PromptOrder;
-use crate::world::provider::{Ending, Providers};
+use crate::world::provider::Providers;
 use crate::world::workload::{Arrival, Workload};
 
-/// The heap's payload: a slot, with this bit for the end of a wait before a retry.
-pub(super) const WAKE: u32 = 1 << 23;
+/// The heap's payload is a call in flight, or with this bit the slot of a task whose wait is over.
+pub(super) const WAKE: u32 = 1 << 22;
+/// With this bit it is the slot of a task whose call may be hedged.
+pub(super) const HEDGE: u32 = 1 << 23;
 /// The heap's payload for an arrival of a closed loop.
-pub(super) const ARRIVE: u32 = WAKE | (WAKE - 1);
+pub(super) const ARRIVE: u32 = WAKE | HEDGE;
 
 /// One run in flight.
 pub(super) struct Run<'a, O> {
@@ -39,11 +43,13 @@ pub(super) struct Run<'a, O> {
     pub(super) shares: Vec<f64>,
     pub(super) arrival: Option<Arrival>,
     pub(super) queue: EventQueue,
-    pub(super) give_ups: VecDeque<(SimTime, u64)>,
+    pub(super) give_ups: BinaryHeap<Reverse<(SimTime, u64)>>,
     pub(super) kills: VecDeque<(SimTime, Vec<ModelId>)>,
     pub(super) clock: SimTime,
     pub(super) slots: Vec<Active>,
     pub(super) vacant: Vec<u32>,
+    pub(super) flights: Vec<Flight>,
+    pub(super) free_flights: Vec<u32>,
     pub(super) tickets: u64,
     pub(super) digest: Digest,
 }
@@ -61,6 +67,9 @@ impl<'a, O: Observer> Run<'a, O> {
                 cell.reward,
                 cell.stack.partial_counts,
                 cell.stack.call_timeout,
+            )
+            .with_first_token_timeout(
+                Some(cell.stack.first_token_timeout).filter(|own| *own != SimDuration::MAX),
             )
         });
         let stack = Stack::new(
@@ -101,11 +110,13 @@ impl<'a, O: Observer> Run<'a, O> {
             shares,
             arrival: None,
             queue: EventQueue::default(),
-            give_ups: VecDeque::new(),
+            give_ups: BinaryHeap::new(),
             kills,
             clock: SimTime::ZERO,
             slots: Vec::new(),
             vacant: Vec::new(),
+            flights: Vec::new(),
+            free_flights: Vec::new(),
             tickets: 0,
             digest: Digest { event_hash: 0, n_events: 0, n_tasks: 0, ended: SimTime::ZERO },
         };
@@ -160,7 +171,7 @@ impl<'a, O: Observer> Run<'a, O> {
         loop {
             self.drop_stale_give_ups();
             let arrival = self.arrival.map_or(SimTime::NEVER, |a| a.at);
-            let give_up = self.give_ups.front().map_or(SimTime::NEVER, |(at, _)| *at);
+            let give_up = self.give_ups.peek().map_or(SimTime::NEVER, |Reverse((at, _))| *at);
             let kill = self.kills.front().map_or(SimTime::NEVER, |(at, _)| *at);
             let event = self.queue.next_time();
             let busy = event.min(give_up).min(arrival);
@@ -190,12 +201,12 @@ impl<'a, O: Observer> Run<'a, O> {
 
     /// Waiting calls that have begun or ended since leave their give-up times behind.
     pub(super) fn drop_stale_give_ups(&mut self) {
-        while let Some((_, ticket)) = self.give_ups.front() {
-            let active = &self.slots[slot_of(*ticket)];
-            if active.ticket == *ticket && active.phase == Phase::Queued {
+        while let Some(Reverse((_, ticket))) = self.give_ups.peek() {
+            let flight = &self.flights[flight_of(*ticket)];
+            if flight.ticket == *ticket && flight.phase == Phase::Queued {
                 return;
             }
-            self.give_ups.pop_front();
+            self.give_ups.pop();
         }
     }
 
@@ -215,17 +226,19 @@ impl<'a, O: Observer> Run<'a, O> {
             }
             return;
         }
-        let slot = (payload & !WAKE) as usize;
+        let index = (payload & !ARRIVE) as usize;
         if payload & WAKE != 0 {
-            self.note(now, 3, self.slots[slot].record.task.0);
-            let next = self.with_stack(now, slot, |stack, active, told| {
+            self.note(now, 3, self.slots[index].record.task.0);
+            let next = self.with_stack(now, index, |stack, active, told| {
                 stack.resume(now, &active.request, &mut active.chain, told)
             });
-            self.follow(now, slot, next);
-        } else if self.slots[slot].phase == Phase::Serving
-            && self.slots[slot].ending.is_some_and(|ending| ending.at == now)
+            self.follow(now, index, next);
+        } else if payload & HEDGE != 0 {
+            self.hedge(now, index);
+        } else if self.flights[index].phase == Phase::Serving
+            && self.flights[index].ending.is_some_and(|ending| ending.at == now)
         {
-            self.call_ended(now, slot);
+            self.call_ended(now, index);
         }
     }
 
@@ -234,16 +247,11 @@ impl<'a, O: Observer> Run<'a, O> {
         let End::At(now) = self.cell.end else { return };
         self.digest.ended = now;
         for slot in 0..self.slots.len() {
-            if self.slots[slot].phase == Phase::Vacant {
+            if !self.slots[slot].busy {
                 continue;
             }
-            if let Some(call) = self.slots[slot].call.take() {
-                let response =
-                    self.response(now, slot, &Ending::unbilled(now, Outcome::Interrupted));
-                if self.slots[slot].phase == Phase::Queued {
-                    self.slots[slot].service_began = now;
-                }
-                self.book(slot, &call, &response, None);
+            while let Some(&index) = self.slots[slot].flights.first() {
+                self.interrupt(now, index as usize);
             }
             if self.slots[slot].record.trigger.is_none() {
                 self.slots[slot].record.trigger = self.slots[slot].chain.trigger;
@@ -332,9 +340,4 @@ impl<'a, O: Observer> Run<'a, O> {
         }
         self.stack.log = log;
     }
-}
-
-/// The slot that a ticket's low bits name.
-pub(super) fn slot_of(ticket: u64) -> usize {
-    (ticket & 0xff_ffff) as usize
 }

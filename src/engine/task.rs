@@ -5,26 +5,16 @@ use super::run::{ARRIVE, Run, WAKE};
 use crate::domain::{AttemptRecord, Outcome, Request, Response, Role, StepRecord, TaskRecord};
 use crate::math;
 use crate::reward::{Account, efficiency};
-use crate::routing::{Call, Chain, Stack};
+use crate::routing::{Chain, Stack};
 use crate::sim::stream::Purpose;
 use crate::units::{ModelId, SimTime, TaskId};
 use crate::world::expectation::Expectations;
-use crate::world::provider::Ending;
 use crate::world::workload::Arrival;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Vacant,
-    Waiting,
-    Queued,
-    Serving,
-}
-
-/// One task in flight, with its one call in flight.
+/// One task in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Active {
-    pub(super) phase: Phase,
-    pub(super) ticket: u64,
+    pub(super) busy: bool,
     pub(super) task_type: u16,
     pub(super) record: TaskRecord,
     pub(super) gives_up_on_task: SimTime,
@@ -35,17 +25,17 @@ pub(super) struct Active {
     /// Tokens of the prompts' own part and of the answers, as drawn.
     pub(super) own_tokens: u64,
     pub(super) chain: Chain,
+    /// Models called in this step.
     pub(super) called: Vec<ModelId>,
+    /// Its calls in flight.
+    pub(super) flights: Vec<u32>,
+    /// When the youngest of them may be hedged.
+    pub(super) hedge_at: SimTime,
     pub(super) step_started: SimTime,
     pub(super) step_tokens: u64,
     pub(super) step_cost_usd: f64,
     pub(super) last: Option<(Outcome, f64, ModelId)>,
     pub(super) sums: StepSums,
-    pub(super) call: Option<Call>,
-    pub(super) dispatched: SimTime,
-    pub(super) service_began: SimTime,
-    pub(super) ending: Option<Ending>,
-    pub(super) decision_regret: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,8 +92,7 @@ impl<O: Observer> Run<'_, O> {
         let gives_up_on_task = kind.deadline.map_or(SimTime::NEVER, |d| now + d);
         let slot = self.vacant.pop().map_or(self.slots.len(), |slot| slot as usize);
         let active = Active {
-            phase: Phase::Waiting,
-            ticket: 0,
+            busy: true,
             task_type: task_type as u16,
             record,
             gives_up_on_task,
@@ -116,29 +105,29 @@ impl<O: Observer> Run<'_, O> {
                 priority: kind.priority,
                 input_tokens: 0,
                 prompt,
+                arrived: now,
+                deadline: gives_up_on_task,
             },
             output_tokens: 0,
             arrival,
             own_tokens: 0,
             chain: Chain::default(),
             called: Vec::new(),
+            flights: Vec::new(),
+            hedge_at: SimTime::NEVER,
             step_started: now,
             step_tokens: 0,
             step_cost_usd: 0.0,
             last: None,
             sums: StepSums::default(),
-            call: None,
-            dispatched: now,
-            service_began: now,
-            ending: None,
-            decision_regret: None,
         };
         if slot == self.slots.len() {
-            assert!(slot < (WAKE - 1) as usize, "more than {WAKE} tasks in flight");
+            assert!(slot < WAKE as usize, "more than {WAKE} tasks in flight");
             self.slots.push(active);
         } else {
             let called = std::mem::take(&mut self.slots[slot].called);
-            self.slots[slot] = Active { called, ..active };
+            let flights = std::mem::take(&mut self.slots[slot].flights);
+            self.slots[slot] = Active { called, flights, ..active };
         }
         self.observer.task_arrived(&self.slots[slot].record);
         self.begin_step(now, slot);
@@ -266,10 +255,8 @@ impl<O: Observer> Run<'_, O> {
             cost_usd: active.step_cost_usd,
         };
         self.log_step(now, slot, outcome, served, quality);
-        if self.cell.stack.trial.is_some() {
-            self.stack.step_ended(now, &self.slots[slot].chain, &account);
-            self.tell(now);
-        }
+        self.stack.step_ended(now, &self.slots[slot].chain, &account);
+        self.tell(now);
         let active = &mut self.slots[slot];
         active.sums.quality += quality;
         active.sums.efficiency += efficiency(&account);
@@ -326,8 +313,7 @@ impl<O: Observer> Run<'_, O> {
         if served || (self.cell.reward.pays_unserved() && outcome != Outcome::Interrupted) {
             record.reward = active.sums.reward / steps;
         }
-        active.phase = Phase::Vacant;
-        active.ticket = 0;
+        active.busy = false;
         let (record, arrival) = (active.record, active.arrival);
         let answered_tokens = if served { active.own_tokens } else { 0 };
         self.vacant.push(slot as u32);
@@ -341,8 +327,10 @@ impl<O: Observer> Run<'_, O> {
     }
 
     /// Books an ended call on its task and shows it to the observer.
-    pub(super) fn book(&mut self, slot: usize, call: &Call, response: &Response, fed: Option<f64>) {
-        let active = &mut self.slots[slot];
+    pub(super) fn book(&mut self, index: usize, response: &Response, fed: Option<f64>) {
+        let flight = &self.flights[index];
+        let call = &flight.call;
+        let active = &mut self.slots[flight.slot as usize];
         let record = &mut active.record;
         let attempt = record.n_attempts;
         record.n_attempts += 1;
@@ -351,7 +339,6 @@ impl<O: Observer> Run<'_, O> {
         record.cost_usd += response.cost_usd;
         active.step_tokens += response.tokens();
         active.step_cost_usd += response.cost_usd;
-        active.last = Some((response.outcome, response.quality, call.model));
         self.observer.attempt_ended(&AttemptRecord {
             task: record.task,
             step: active.request.step,
@@ -363,12 +350,12 @@ impl<O: Observer> Run<'_, O> {
             propensity: call.propensity,
             explored: call.explored,
             fallback_reason: call.fallback_reason.filter(|_| call.role == Role::Fallback),
-            dispatched: active.dispatched,
-            wait: active.service_began.since(active.dispatched),
+            dispatched: flight.dispatched,
+            wait: flight.service_began.since(flight.dispatched),
             response: *response,
             served: self.stack.served(response.outcome),
             reward: fed,
-            decision_regret: active.decision_regret,
+            decision_regret: flight.decision_regret,
         });
     }
 }

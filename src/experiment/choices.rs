@@ -196,6 +196,10 @@ fn has_target(stack: &StackRule, registry: &Registry, hit: ModelSet, level: Leve
         FallbackPlan::Stage4 { order, .. } => {
             order[level.index()].iter().any(|model| left.contains(*model))
         }
-        FallbackPlan::Ranked { .. } => !left.is_empty(),
+        FallbackPlan::Chain(chain) => {
+            let typed = chain.typed.iter().flat_map(|(_, models)| models);
+            chain.any[level.index()].iter().chain(typed).any(|model| left.contains(*model))
+        }
+        FallbackPlan::Ranked { .. } | FallbackPlan::Groups { .. } => !left.is_empty(),
     }
 }

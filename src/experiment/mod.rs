@@ -6,6 +6,7 @@
 mod choices;
 mod control;
 mod describe;
+mod replay;
 mod select;
 mod tuning;
 
@@ -29,6 +30,8 @@ use crate::routing::StackRule;
 use crate::scenario::resolved::{Block, Record, Resolved, Variant};
 use crate::sim::stream::Streams;
 use crate::units::{Level, SimTime};
+
+pub use replay::{Entry, NotReplayed, Story, replay};
 
 /// The most parts that a table is written in.
 const MOST_PARTS: usize = 64;

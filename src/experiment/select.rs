@@ -34,6 +34,12 @@ fn largest(values: &[f64]) -> Option<usize> {
     best
 }
 
+/// The stack of a variant that always calls `model` first.
+pub(super) fn fixed(variant: &Variant, model: ModelId) -> Arc<StackRule> {
+    let order = OrderRule::Static(vec![model]);
+    Arc::new(StackRule { order, ..(*variant.stack).clone() })
+}
+
 /// Chooses the best fixed model of a variant: for each model a full run of "always this one first" on every selection
 /// seed, the same model for all seeds; the highest mean reward wins, a tie goes to the lowest id.
 pub(super) fn best_fixed(
@@ -43,10 +49,7 @@ pub(super) fn best_fixed(
     seeds: &[u64],
     progress: &dyn Progress,
 ) -> (Arc<StackRule>, Selection) {
-    let always = |model: usize| {
-        let order = OrderRule::Static(vec![ModelId(model as u16)]);
-        Arc::new(StackRule { order, ..(*variant.stack).clone() })
-    };
+    let always = |model: usize| fixed(variant, ModelId(model as u16));
     let unrecorded = scenario.unrecorded();
     let block = &Resolved::training_block(block);
     let n_models = block.registry.models.len();

@@ -2,8 +2,8 @@
 
 use crate::analysis::work::WorkPhase;
 use crate::domain::{
-    AnomalyKind, BreakerState, ChosenBy, FallbackReason, Outcome, PerformanceClass, PolicyDecision,
-    PolicyReason, Priority, Role, Slot,
+    AnomalyKind, BreakerState, ChosenBy, FallbackReason, NoTarget, Outcome, PerformanceClass,
+    PolicyDecision, PolicyReason, Priority, Role, Slot,
 };
 use crate::units::Level;
 
@@ -138,7 +138,7 @@ macro_rules! named_fields {
 }
 
 named_fields! {
-    Level Priority Outcome Role ChosenBy FallbackReason BreakerState
+    Level Priority Outcome Role ChosenBy FallbackReason NoTarget BreakerState
     AnomalyKind PerformanceClass Slot WorkPhase PolicyDecision PolicyReason
 }
 

@@ -9,7 +9,7 @@ pub mod recorder;
 pub mod schema;
 
 /// Version of the tables' schema, in the manifest of every result.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// What stands in the way of writing or reading results.
 #[derive(Debug, thiserror::Error)]

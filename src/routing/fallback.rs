@@ -1,9 +1,7 @@
-//! Fallback plans and retry plans: where a step goes after a call that was not served.
+//! Fallback plans: where a step goes after a call that was not served.
 
-use crate::domain::Outcome;
-use crate::math;
-use crate::sim::stream::Stream;
-use crate::units::{ModelId, PerLevel, SimDuration};
+use crate::domain::{ModelSet, Outcome};
+use crate::units::{Level, ModelId, PerLevel};
 
 /// Where else to try.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,14 +15,23 @@ pub enum FallbackPlan {
         /// A target needs at least this many tokens left.
         min_tokens_left: u64,
     },
-    /// The router's order again, over the models not yet tried.
+    /// The models not yet tried, one after the other.
     Ranked {
+        /// By what.
+        by: Ranking,
         /// Most fallbacks of one step.
+        max_fallbacks: u16,
+    },
+    /// Lists of models, typed by what went wrong.
+    Chain(Chain),
+    /// The fallbacks of the step's group, one group after the other.
+    Groups {
+        /// How deep fallbacks of fallbacks may go.
         max_fallbacks: u16,
     },
 }
 
-/// Whom a retry calls.
+/// By what the models not yet tried are ranked.
 #[derive(
     Clone,
     Copy,
@@ -37,75 +44,149 @@ pub enum FallbackPlan {
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum RetryTarget {
-    /// The same model again.
+pub enum Ranking {
+    /// By the router's order; behind those that it names, the others by declared score.
     #[default]
-    Same,
-    /// Another eligible model by the router's order.
-    Another,
+    Order,
+    /// By declared score of the level, the largest first.
+    Score,
+    /// By declared price of the request, the lowest first.
+    Price,
 }
 
-/// How long to wait before a retry.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Backoff {
-    /// Always the same time.
-    Fixed(SimDuration),
-    /// `first * factor^k`, at most `max`, times a uniform number in `1 - jitter .. 1 + jitter`.
-    Exponential {
-        /// Wait before the first retry.
-        first: SimDuration,
-        /// Growth per retry.
-        factor: f64,
-        /// Half width of the random factor, 0-1.
-        jitter: f64,
-        /// Longest wait before jitter.
-        max: SimDuration,
-    },
+/// Lists of models to fall back to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// After any failure that has no list of its own, by level.
+    pub any: PerLevel<Vec<ModelId>>,
+    /// After single classes of failures.
+    pub typed: Vec<(Outcome, Vec<ModelId>)>,
 }
 
-impl Backoff {
-    /// The wait before retry `k` (from 0).
+impl Chain {
+    /// The targets after `outcome`.
     #[must_use]
-    pub fn delay(&self, k: u16, stream: &mut Stream) -> SimDuration {
-        match *self {
-            Self::Fixed(delay) => delay,
-            Self::Exponential { first, factor, jitter, max } => {
-                let grown = first.as_secs_f64() * math::powf(factor, f64::from(k));
-                let wait = grown.min(max.as_secs_f64());
-                SimDuration::from_secs_f64(wait * (1.0 - jitter + 2.0 * jitter * stream.uniform()))
-            }
-        }
+    pub fn after(&self, outcome: Outcome, level: Level) -> &[ModelId] {
+        let typed = self.typed.iter().find(|(class, _)| *class == outcome);
+        typed.map_or(&self.any[level.index()], |(_, models)| models)
     }
 }
 
-/// When and how to try again before falling back.
+/// Models that answer to one name, with the groups that are tried when all of that fails.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RetryPlan {
-    /// Most retries of one step.
-    pub max_retries: u16,
-    /// Whom they call.
-    pub target: RetryTarget,
-    /// Outcomes that are retried.
-    pub on: Vec<Outcome>,
-    /// A provider's Retry-After replaces a shorter wait.
-    pub honour_retry_after: bool,
-    /// A longer wait than this is not worth it: the step falls back at once.
-    pub max_wait: SimDuration,
-    /// The wait.
-    pub backoff: Backoff,
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its models.
+    pub models: ModelSet,
+    /// The levels whose steps ask for it; the first such group of a level is the one.
+    pub levels: PerLevel<bool>,
+    /// Groups to fall back to, by position.
+    pub fallbacks: Vec<u8>,
+    /// Groups to fall back to after single classes of failures.
+    pub typed: Vec<(Outcome, Vec<u8>)>,
 }
 
-impl RetryPlan {
-    /// No retries.
+impl Group {
+    fn after(&self, outcome: Outcome) -> &[u8] {
+        let typed = self.typed.iter().find(|(class, _)| *class == outcome);
+        typed.map_or(&self.fallbacks, |(_, groups)| groups)
+    }
+}
+
+/// Deepest nesting of fallbacks of fallbacks.
+const DEEPEST: usize = 8;
+
+/// Where a step stands among the groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Walk {
+    /// Positions in the groups, and how far each one's fallbacks have been tried; the present group is the last.
+    path: [(u8, u8); DEEPEST],
+    depth: u8,
+}
+
+impl Walk {
+    /// A walk that begins at the group of `level`; at the first one if none names the level.
     #[must_use]
-    pub fn none() -> Self {
-        Self {
-            max_retries: 0,
-            target: RetryTarget::Same,
-            on: Vec::new(),
-            honour_retry_after: true,
-            max_wait: SimDuration::MAX,
-            backoff: Backoff::Fixed(SimDuration::ZERO),
+    pub fn begin(groups: &[Group], level: Level) -> Self {
+        let at = groups.iter().position(|group| group.levels[level.index()]).unwrap_or(0);
+        let mut path = [(0, 0); DEEPEST];
+        path[0] = (at as u8, 0);
+        Self { path, depth: 1 }
+    }
+
+    /// The position of the present group, if there are groups.
+    #[must_use]
+    pub fn group(&self) -> Option<usize> {
+        let (group, _) = *self.path.get(usize::from(self.depth.checked_sub(1)?))?;
+        Some(usize::from(group))
+    }
+
+    /// Goes on to the next group after `outcome`: a fallback of the present one, or else the next of the one before it. The
+    /// first group is never tried again.
+    #[must_use]
+    pub fn next(mut self, groups: &[Group], outcome: Outcome, max_depth: u16) -> Option<Self> {
+        let origin = self.path[0].0;
+        while let Some(top) = usize::from(self.depth).checked_sub(1) {
+            let (owner, tried) = self.path[top];
+            let list = groups[usize::from(owner)].after(outcome);
+            match list.get(usize::from(tried)) {
+                Some(&next)
+                    if usize::from(self.depth) < DEEPEST.min(usize::from(max_depth) + 1) =>
+                {
+                    self.path[top].1 += 1;
+                    if next == origin {
+                        continue;
+                    }
+                    self.path[top + 1] = (next, 0);
+                    self.depth += 1;
+                    return Some(self);
+                }
+                _ => self.depth -= 1,
+            }
         }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(fallbacks: &[u8]) -> Group {
+        Group {
+            name: String::new(),
+            models: ModelSet::EMPTY,
+            levels: [true; 4],
+            fallbacks: fallbacks.to_vec(),
+            typed: vec![(Outcome::ContextLength, vec![2])],
+        }
+    }
+
+    fn walk(groups: &[Group], outcome: Outcome, max: u16) -> Vec<usize> {
+        let first = Walk::begin(groups, Level::L1);
+        let next = |walk: &Walk| walk.next(groups, outcome, max);
+        std::iter::successors(Some(first), next).filter_map(|walk| walk.group()).collect()
+    }
+
+    #[test]
+    fn fallbacks_of_fallbacks_come_before_the_rest_and_the_first_group_never_again() {
+        let groups = [group(&[1, 2]), group(&[3, 0]), group(&[]), group(&[])];
+        assert_eq!(walk(&groups, Outcome::ApiError, 5), [0, 1, 3, 2]);
+        assert_eq!(walk(&groups, Outcome::ApiError, 1), [0, 1, 2]);
+        assert_eq!(walk(&groups, Outcome::ApiError, 0), [0]);
+        assert_eq!(walk(&groups[..1], Outcome::Timeout, 0), [0]);
+    }
+
+    #[test]
+    fn a_circle_ends_at_the_depth_allowed() {
+        let groups = [group(&[1]), group(&[2]), group(&[1])];
+        assert_eq!(walk(&groups, Outcome::ApiError, 5), [0, 1, 2, 1, 2, 1]);
+    }
+
+    #[test]
+    fn a_class_with_a_list_of_its_own_takes_that() {
+        let groups = [group(&[1]), group(&[]), group(&[]), group(&[])];
+        assert_eq!(walk(&groups, Outcome::ContextLength, 1), [0, 2]);
     }
 }

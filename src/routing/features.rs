@@ -6,7 +6,7 @@ use crate::domain::{KnownPrompts, Priority, Request};
 use crate::learners::{Features, Prior, Reads};
 use crate::math;
 use crate::registry::Registry;
-use crate::units::{Level, TaskId};
+use crate::units::{Level, SimTime, TaskId};
 
 /// Tokens of a usual call in either direction, for declared prices; the truth is not the router's to know.
 const USUAL_TOKENS: f64 = 300.0;
@@ -43,6 +43,8 @@ pub(super) fn usual_request(level: Level) -> Request {
         priority: Priority::Normal,
         input_tokens: USUAL_TOKENS as u32,
         prompt: None,
+        arrived: SimTime::ZERO,
+        deadline: SimTime::NEVER,
     }
 }
 

@@ -151,7 +151,7 @@ enum Kind {
 }
 
 /// Output tokens that the cheapest and fastest orders expect of an answer; the truth is not theirs to know.
-const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
+pub(super) const EXPECTED_OUTPUT_TOKENS: f64 = 300.0;
 
 /// What a learner believes of one model in one context.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -338,6 +338,52 @@ impl Order {
             }
         };
         Some(Choice { model, propensity: Propensity::Unknown, explored: false })
+    }
+
+    /// Whether it could ever pick `model` for the request.
+    #[must_use]
+    pub fn names(&self, request: &Request, model: ModelId) -> bool {
+        match &self.kind {
+            Kind::Static(models) => models.contains(&model),
+            Kind::LevelTable(levels) => levels[request.level.index()].contains(&model),
+            Kind::Weighted(weights) => weights.get(model.index()).is_some_and(|w| *w > 0.0),
+            Kind::Predicted(scores) => {
+                request.prompt.is_some_and(|prompt| !scores.of(prompt)[model.index()].is_nan())
+            }
+            Kind::Cascade(cascade) => cascade.models.contains(&model),
+            Kind::Random
+            | Kind::RoundRobin { .. }
+            | Kind::Cheapest { .. }
+            | Kind::Fastest(_)
+            | Kind::Learner { .. }
+            | Kind::InformedGreedy => true,
+        }
+    }
+
+    /// The number by which it compares models, of one model: a learner's belief, a fitted score, a weight, the expected
+    /// price in USD, the declared time in milliseconds, a trust; `None` where it has none.
+    #[must_use]
+    pub fn number(&self, view: &View<'_>, model: ModelId) -> Option<f64> {
+        let at = model.index();
+        match &self.kind {
+            Kind::Learner { bank, scope, .. } => {
+                let learner = &bank[bank_index(bank.len(), *scope, view)];
+                let mut features = self.features.clone();
+                learner.belief(&with_features(&mut features, view), model)
+            }
+            Kind::Weighted(weights) => weights.get(at).copied(),
+            Kind::Cheapest { prices, .. } => {
+                let [usd_in, usd_out] = prices[at];
+                let input = f64::from(view.request.input_tokens);
+                Some((usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS) / 1e6)
+            }
+            Kind::Fastest(ms) => Some(ms[at][view.request.level.index()]),
+            Kind::Predicted(scores) => Some(f64::from(scores.of(view.request.prompt?)[at])),
+            Kind::Cascade(cascade) => Some(f64::from(cascade.trust.of(view.request.prompt?)[at])),
+            Kind::InformedGreedy => view.told.map(|told| told[at]),
+            Kind::Static(_) | Kind::LevelTable(_) | Kind::Random | Kind::RoundRobin { .. } => None,
+        }
+        .filter(|number| !number.is_nan())
     }
 
     /// Whether answers are weighed before they are taken.

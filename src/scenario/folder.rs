@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::problem::{Refusal, quoted};
 
@@ -17,6 +18,8 @@ pub struct Folder {
     /// The folder against which paths are read, as the user wrote it.
     here: PathBuf,
     allow_outside: bool,
+    /// Texts that were kept of files, by the files' names without folders; they stand for the files.
+    kept: Arc<Vec<(String, String)>>,
 }
 
 impl Folder {
@@ -31,7 +34,37 @@ impl Folder {
             let reason = format!("cannot open the folder {}: {error}", here.display());
             Refusal::new(reason, "check the path")
         })?;
-        Ok(Self { limit, here, allow_outside })
+        Ok(Self { limit, here, allow_outside, kept: Arc::default() })
+    }
+
+    /// The same with texts that were kept of files in the place of the files.
+    #[must_use]
+    pub fn with_kept(self, texts: &[(String, String)]) -> Self {
+        Self { kept: Arc::new(texts.to_vec()), ..self }
+    }
+
+    /// Reads a text file, or what was kept of it.
+    ///
+    /// # Errors
+    /// As [`read_text`]; also if texts of several files of its name were kept.
+    pub fn read(&self, path: &Path) -> Result<String, Refusal> {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let mut own = self.kept.iter().filter(|(kept, _)| name.as_deref() == Some(kept));
+        match (own.next(), own.next()) {
+            (None, _) => read_text(path),
+            (Some((_, text)), None) => Ok(text.clone()),
+            (Some((_, text)), Some((_, other))) if text == other => Ok(text.clone()),
+            _ => {
+                let shown = path.display();
+                let reason = format!("texts of several files named as {shown} were kept");
+                Err(Refusal::new(reason, "run the scenario again with files of different names"))
+            }
+        }
+    }
+
+    fn keeps(&self, path: &Path) -> bool {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        self.kept.iter().any(|(kept, _)| name.as_deref() == Some(kept))
     }
 
     /// The same limits for the paths written in another file, such as a base in a folder below.
@@ -46,6 +79,9 @@ impl Folder {
     /// If there is no such file, or if it is outside of the scenario's folder and that is not allowed.
     pub fn resolve(&self, written: &str) -> Result<PathBuf, Refusal> {
         let path = self.here.join(written);
+        if self.keeps(&path) {
+            return Ok(path);
+        }
         let outside = || {
             Refusal::new(
                 format!("{} is outside of the scenario's folder", quoted(written)),

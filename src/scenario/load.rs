@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::compare::put_variants;
 use super::decode::{Decoded, Dropped, check, decode};
-use super::folder::{Folder, read_text};
+use super::folder::Folder;
 use super::layer::{merge, normalise, study_of};
 use super::problem::{Problem, Problems, Refusal, Report, quoted};
 use super::shape::Shape;
@@ -51,9 +51,34 @@ pub fn load(
     allow_outside: bool,
     variants: Option<&[String]>,
 ) -> Result<Loaded, Report> {
+    load_in(Folder::of(path, allow_outside), path, variants)
+}
+
+/// Reads a scenario again from the texts that were kept of its files, the scenario's own first. `folder` is where the
+/// tables are that it names besides.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_kept(
+    texts: &[(String, String)],
+    folder: &Path,
+    allow_outside: bool,
+    variants: Option<&[String]>,
+) -> Result<Loaded, Report> {
+    let path = folder.join(texts.first().map_or("", |(name, _)| name));
+    let within = Folder::of(&path, allow_outside).map(|folder| folder.with_kept(texts));
+    load_in(within, &path, variants)
+}
+
+fn load_in(
+    folder: Result<Folder, Refusal>,
+    path: &Path,
+    variants: Option<&[String]>,
+) -> Result<Loaded, Report> {
     let mut sources = SourceMap::default();
     let mut problems = Problems::default();
-    let folder = match Folder::of(path, allow_outside) {
+    let folder = match folder {
         Ok(folder) => folder,
         Err(Refusal { reason, cure }) => {
             problems.add_unplaced(reason, cure);
@@ -123,7 +148,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a file over its base. `named` is the base key that led here.
     fn file(&mut self, path: &Path, named: Option<&Entry>) -> Option<Node> {
-        let text = match read_text(path) {
+        let text = match self.folder.read(path) {
             Ok(text) => text,
             Err(refusal) => {
                 self.fail(named, refusal);
@@ -206,7 +231,7 @@ impl Loaded {
         written: &Spanned<String>,
     ) -> Option<Node> {
         let read = self.path(written).and_then(|path| {
-            let text = read_text(&path)?;
+            let text = self.folder.read(&path)?;
             Ok((path, text))
         });
         match read {

@@ -23,8 +23,8 @@ pub mod written;
 
 pub use decode::{Decoded, Dropped, check, decode};
 pub use folder::{Folder, read_text};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_kept};
 pub use problem::{Problem, Problems, Refusal, Report, closest, name_cure, one_of, quoted, ticked};
-pub use resolve::{Declared, read, read_with_variants, shipped_registry};
+pub use resolve::{Declared, read, read_kept, read_with_variants, shipped_registry};
 pub use shape::{Field, Form, Kind, Shape};
 pub use source::{Place, SourceMap, Span, Spanned};

@@ -1,14 +1,18 @@
 //! Turns a loaded scenario into what an experiment runs: names become ids, and what no single table can tell is checked.
 
+mod admission;
 mod bandit;
+mod breaker;
 mod choices;
 mod daily;
 mod expect;
 mod fitted;
+mod outlier;
 mod pace;
 mod prices;
 mod random_fault;
 mod recorded;
+mod recovery;
 mod registry;
 mod stack;
 mod study;
@@ -31,7 +35,7 @@ pub use self::recorded::{LeftOut, Recorded};
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
 use super::lint;
-use super::load::{Loaded, load};
+use super::load::{Loaded, load, load_kept};
 use super::problem::{Problems, Report, closest};
 use super::resolved::{Block, Criteria, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
@@ -64,6 +68,22 @@ pub fn read_with_variants(
 ) -> Result<Resolved, Report> {
     let resolved = resolve(path, load(path, allow_outside, Some(names))?)?;
     Ok(Resolved { put_variants: Some(names.to_vec()), ..resolved })
+}
+
+/// Reads a scenario again from the texts that were kept of its files, the scenario's own first; tables that it names are
+/// looked for in `folder`.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn read_kept(
+    texts: &[(String, String)],
+    folder: &Path,
+    allow_outside: bool,
+    variants: Option<&[String]>,
+) -> Result<Resolved, Report> {
+    let path = folder.join(texts.first().map_or("", |(name, _)| name));
+    let resolved = resolve(&path, load_kept(texts, folder, allow_outside, variants)?)?;
+    Ok(Resolved { put_variants: variants.map(<[String]>::to_vec), ..resolved })
 }
 
 fn resolve(path: &Path, mut loaded: Loaded) -> Result<Resolved, Report> {

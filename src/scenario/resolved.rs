@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::analysis::expect::Expectation;
 use crate::analysis::measure::Measure;
+use crate::analysis::resilience::FaultSpan;
 use crate::analysis::run::Bins;
 use crate::analysis::window::Spans;
 use crate::calendar::DailyTimes;
@@ -296,11 +297,20 @@ impl Resolved {
             .filter(|(_, hit)| hit.len() >= 5)
             .filter_map(|(fault, _)| exhausts(fault))
             .collect();
+        let hits = timeline.faults().iter().filter(|(fault, _)| !fault.effect.is_price());
+        let hits = hits.map(|(fault, hit)| FaultSpan {
+            from: fault.start,
+            to: exhausts(fault).map_or(fault.end, |(_, end)| end),
+            models: hit.iter().copied().collect(),
+            stops: fault.effect.stops(),
+            cuts_quota: matches!(fault.effect, Effect::QuotaCut { .. }),
+        });
         let windows = timeline.windows();
         let edges = windows.iter().flat_map(|(from, to)| [*from, *to]);
         let ends = |at: &SimTime| *at > SimTime::ZERO && *at != SimTime::NEVER;
         Spans {
             changes: edges.filter(ends).collect(),
+            hits: Some(hits.collect()),
             faults: Some(windows),
             exhaustion: (!exhaustion.is_empty()).then_some(exhaustion),
         }

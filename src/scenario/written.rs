@@ -1,12 +1,16 @@
 //! A scenario as it is written: every table of the format with its keys, before names are resolved.
 
+mod admission;
 mod bandit;
+mod breaker;
 mod compare;
 mod daily;
 mod expect;
 mod order;
 mod outcomes;
+mod outlier;
 mod part;
+mod recovery;
 mod registry;
 mod stack;
 mod study;
@@ -20,7 +24,18 @@ use super::problem::Refusal;
 use super::source::{Span, Spanned};
 use super::values::{Count, Duration, Finite, LocalDateTime, Named, Seeds, Zone};
 
+pub use admission::{
+    Admission, EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, FinagleRetries,
+    GradientLimit, InFlightLimit, PriorityShares, Ramp, RetryBudget, SreRetries, SreThrottling,
+    Throttle,
+};
 pub use bandit::{Bandit, BanditBudget, Change, Delay, Means, Present, Rewards, Stage};
+pub use breaker::{
+    Breaker, CallOutcome, CockatielBreaker, CockatielTrip, DeadFor, EndedBy, FailsafeGoBreaker,
+    FailsafeRsBreaker, FinagleBreaker, GrowingTime, HalfOpenAfter, HystrixBreaker, OpossumBreaker,
+    PollyBreaker, PurgatoryBreaker, PybreakerBreaker, RecloserBreaker, ReflexarcBreaker,
+    Resilience4jBreaker, SlidingWindow, Stage4Breaker, WaitGrowth, WindowSynchronization,
+};
 pub use compare::{Compare, ParameterRange, ParameterStudy, Scale};
 pub use daily::{
     AdaptedWeights, Allocation, AllocationRule, Budgets, Monitor, Reweighting, WeightsFrom,
@@ -32,12 +47,17 @@ pub use order::{
     ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
-pub use part::Part;
-pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
-pub use stack::{
-    Backoff, Breaker, Exponential, Fallback, Presence, QuotaLedger, RankedFallback, Retry,
-    RetryCause, Stack, Stage4Breaker, Stage4Fallback,
+pub use outlier::{
+    EnvoyOutliers, FailureClass, HeliconeHealth, LitellmCooldown, Outlier, PortkeyBreaker,
 };
+pub use part::Part;
+pub use recovery::{
+    Backoff, ChainFallback, Deadline, Decorrelated, Exponential, Fallback, Group, GroupsFallback,
+    Hedge, HedgeAfter, OnFailure, OnFailures, QuotaLedger, RankedFallback, Replicas, Retry,
+    RouterLimit, RouterLimits, Stage4Fallback,
+};
+pub use registry::{AssumedKeys, Model, Performance, Prices, RegistryFile};
+pub use stack::{Presence, Stack};
 pub use study::{Effect, Fault, RandomFault, Study, TaskType, TimeLaw, TokenDistribution};
 pub use workload::{
     Diurnal, MarkovModulated, RateProfile, Replay, SessionArrivals, Sessions, ThinkTime, Turns,

@@ -107,6 +107,30 @@ impl Effect {
                 | Self::PriceList { .. }
         )
     }
+
+    /// Whether it leaves a model little use to anyone: calls fail, hang or are refused.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        match *self {
+            Self::Outage { .. }
+            | Self::BrownOut { .. }
+            | Self::Reject { .. }
+            | Self::KeyRevoked => true,
+            Self::QuotaUsed { share } => share >= 1.0,
+            Self::QuotaCut { factor } => factor <= 0.0,
+            Self::SlowDown { .. }
+            | Self::Stall { .. }
+            | Self::QualityDrift { .. }
+            | Self::PriceChange { .. }
+            | Self::PriceList { .. } => false,
+        }
+    }
+
+    /// Whether it changes what a model is paid, and nothing else.
+    #[must_use]
+    pub fn is_price(&self) -> bool {
+        matches!(self, Self::PriceChange { .. } | Self::PriceList { .. })
+    }
 }
 
 /// Which models a fault hits.

@@ -12,12 +12,19 @@ use reflexarc::engine::{Cell, End};
 use reflexarc::learners::{CARDS, LearnerConfig};
 use reflexarc::registry::{KeyState, Latency};
 use reflexarc::reward::{Reward, STAGE4_WEIGHTS};
+use reflexarc::routing::DeadlineRule;
 use reflexarc::routing::allocator::{AllocateBy, AllocatorRule, Binding};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::fallback::{Backoff, FallbackPlan, RetryPlan, RetryTarget};
-use reflexarc::routing::ledger::LedgerRule;
+use reflexarc::routing::fallback::{Chain, FallbackPlan, Group, Ranking};
+use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
+use reflexarc::routing::ledger::{Charged, LedgerRule};
+use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::monitor::MonitorRule;
 use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::replica::{Assign, ReplicaRule};
+use reflexarc::routing::retry::{
+    Backoff, OnFailure, OnFailures, Reads429, RetriesPer, RetryAfter, RetryPlan, RetryTarget,
+};
 use reflexarc::routing::reweighting::Reweighting;
 use reflexarc::sim::sample::LogNormal;
 use reflexarc::units::{Level, ModelId, SimDuration, SimTime};
@@ -309,30 +316,98 @@ fn learner(i: usize) -> LearnerConfig {
     serde_json::from_value(written).expect("every learner has defaults")
 }
 
-fn retry() -> impl Strategy<Value = RetryPlan> {
+fn retry() -> impl Strategy<Value = (RetryPlan, OnFailures)> {
     let backoff = prop_oneof![
         (0.0..5.0).prop_map(|s| Backoff::Fixed(seconds(s))),
-        (0.01..2.0, 1.0..3.0, 0.0..=1.0).prop_map(|(first, factor, jitter)| {
-            Backoff::Exponential { first: seconds(first), factor, jitter, max: seconds(20.0) }
+        (0.01..2.0, 1.0..3.0, 0.0..=1.0, 0.0..1.0).prop_map(|(first, factor, jitter, added)| {
+            Backoff::Exponential {
+                first: seconds(first),
+                factor,
+                max: seconds(20.0),
+                spread: (1.0 - jitter, 1.0 + jitter),
+                added: seconds(added),
+            }
         }),
+        (0.01..2.0)
+            .prop_map(|first| Backoff::Decorrelated { first: seconds(first), max: seconds(9.0) }),
         Just(Backoff::Fixed(SimDuration::ZERO)),
     ];
-    let target = prop_oneof![Just(RetryTarget::Same), Just(RetryTarget::Another)];
-    (0..5_u16, target, any::<u8>(), any::<bool>(), 0.0..60.0, backoff).prop_map(
-        |(max_retries, target, on, honour_retry_after, max_wait, backoff)| RetryPlan {
+    let target =
+        prop_oneof![Just(RetryTarget::Same), Just(RetryTarget::Another), Just(RetryTarget::Any)];
+    let per = prop_oneof![Just(RetriesPer::Step), Just(RetriesPer::Target)];
+    let retry_after = prop_oneof![
+        Just(RetryAfter::Ignored),
+        Just(RetryAfter::AtLeast),
+        Just(RetryAfter::Exactly),
+        Just(RetryAfter::WithJitter)
+    ];
+    let quirks = (any::<bool>(), any::<bool>());
+    let plan = (0..4_u16, per, target, retry_after, 0.0..60.0, quirks, backoff).prop_map(
+        |(max_retries, per, target, retry_after, max_wait, quirks, backoff)| RetryPlan {
             max_retries,
+            per,
             target,
-            on: Outcome::ALL[1..]
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| on >> (i % 8) & 1 == 1)
-                .map(|(_, outcome)| *outcome)
-                .collect(),
-            honour_retry_after,
+            retry_after,
+            longest_retry_after: seconds(60.0),
             max_wait: seconds(max_wait),
+            at_once_if_others: quirks.0,
+            waits_after_last: quirks.1,
             backoff,
         },
+    );
+    let on = collection::vec((any::<[bool; 4]>(), option::of(0.1..100.0)), Outcome::ALL.len());
+    let on = on.prop_map(|rows| {
+        let all = OnFailures::all(OnFailure::FALL_BACK);
+        Outcome::ALL.into_iter().zip(rows).fold(all, |all, (outcome, (switches, hold))| {
+            let [retry, waits, elsewhere, fall_back] = switches;
+            let hold = hold.map_or(SimDuration::ZERO, seconds);
+            all.with(outcome, OnFailure { retry, waits, elsewhere, fall_back, hold })
+        })
+    });
+    (plan, on)
+}
+
+/// What a stack has beside order, retries, fallbacks and breakers.
+type Resilience = (
+    Option<HedgeRule>,
+    DeadlineRule,
+    ReplicaRule,
+    Option<SimDuration>,
+    Reads429,
+    Option<(u64, u64)>,
+);
+
+fn resilience() -> impl Strategy<Value = Resilience> {
+    let after = prop_oneof![
+        (0.0..20.0).prop_map(|s| HedgeAfter::Delay(seconds(s))),
+        (0.1..=1.0).prop_map(HedgeAfter::Quantile)
+    ];
+    let target = prop_oneof![Just(HedgeTarget::Another), Just(HedgeTarget::Same)];
+    let hedge =
+        (after, 1..4_u8, target).prop_map(|(after, max, target)| HedgeRule { after, max, target });
+    let deadline =
+        (0.1..60.0, any::<bool>(), any::<bool>()).prop_map(|(s, of_task, cuts_calls)| {
+            DeadlineRule { after: seconds(s), of_task, cuts_calls }
+        });
+    let assign = prop_oneof![Just(Assign::RoundRobin), Just(Assign::Random)];
+    let replicas = (1..5_u8, option::of(0.5..60.0), assign)
+        .prop_map(|(n, every, assign)| ReplicaRule { n, sync_every: every.map(seconds), assign });
+    let reads =
+        prop_oneof![Just(Reads429::Exactly), Just(Reads429::AsRateLimit), Just(Reads429::AsQuota)];
+    (
+        option::weighted(0.3, hedge),
+        prop_oneof![Just(DeadlineRule::NONE), deadline],
+        prop_oneof![Just(ReplicaRule::ONE), replicas],
+        option::weighted(0.2, (1.0..100.0).prop_map(seconds)),
+        reads,
+        option::weighted(0.2, (1..50_u64, 100..50_000_u64)),
     )
+}
+
+fn groups() -> impl Strategy<Value = Vec<(Vec<u16>, Vec<u8>, [bool; 4])>> {
+    let group =
+        (collection::vec(0..12_u16, 1..4), collection::vec(0..4_u8, 0..4), any::<[bool; 4]>());
+    prop_oneof![2 => Just(Vec::new()), 1 => collection::vec(group, 1..5)]
 }
 
 fn fallback() -> impl Strategy<Value = FallbackPlan> {
@@ -342,7 +417,13 @@ fn fallback() -> impl Strategy<Value = FallbackPlan> {
         (order(), order(), order(), order(), 0..5_000_u64).prop_map(|(a, b, c, d, tokens)| {
             FallbackPlan::Stage4 { order: [a, b, c, d], min_tokens_left: tokens }
         }),
-        (0..6_u16).prop_map(|max_fallbacks| FallbackPlan::Ranked { max_fallbacks }),
+        (0..6_u16, prop_oneof![Just(Ranking::Order), Just(Ranking::Score), Just(Ranking::Price)])
+            .prop_map(|(max_fallbacks, by)| FallbackPlan::Ranked { by, max_fallbacks }),
+        (order(), order(), order()).prop_map(|(a, b, c)| FallbackPlan::Chain(Chain {
+            any: [a.clone(), b, a, Vec::new()],
+            typed: vec![(Outcome::RateLimited, c)],
+        })),
+        (0..6_u16).prop_map(|max_fallbacks| FallbackPlan::Groups { max_fallbacks }),
     ]
 }
 
@@ -352,9 +433,20 @@ fn breaker() -> impl Strategy<Value = BreakerRule> {
             failures_to_open: failures,
             open_for: seconds(open_s),
             successes_to_close: successes,
+            ..Stage4Rule::default()
         })
     });
-    prop_oneof![1 => Just(BreakerRule::None), 3 => stage4]
+    let others = proptest::sample::select(vec![
+        BreakerRule::Resilience4j(Default::default()),
+        BreakerRule::FailsafeGo(Default::default()),
+        BreakerRule::Opossum(Default::default()),
+        BreakerRule::Pybreaker(Default::default()),
+        BreakerRule::Cockatiel(Default::default()),
+        BreakerRule::Purgatory(Default::default()),
+        BreakerRule::FailsafeRs(Default::default()),
+        BreakerRule::Recloser(Default::default()),
+    ]);
+    prop_oneof![1 => Just(BreakerRule::None), 2 => stage4, 2 => others]
 }
 
 fn reward() -> impl Strategy<Value = Reward> {
@@ -438,7 +530,12 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
     ];
     let run = (workload(), end, any::<bool>(), any::<bool>());
     let judged = (any::<bool>(), any::<bool>(), option::of(0.0..0.5), option::of(0..12_u16));
-    let ledger = (0.1..=1.0, any::<bool>());
+    let charged = prop_oneof![
+        Just(Charged::AfterResponse),
+        Just(Charged::AtAdmission),
+        Just(Charged::Reserved)
+    ];
+    let ledger = (0.1..=1.0, any::<bool>(), charged);
     let stack = (order(), retry(), fallback(), breaker(), reward(), 0.5..40.0, judged, ledger);
     let daily = (
         option::weighted(0.8, allocator()),
@@ -446,7 +543,8 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
         monitor(),
         proptest::bool::weighted(0.9),
     );
-    (world, run, stack, daily).prop_map(|(world, run, stack, daily)| {
+    let more = (resilience(), groups());
+    (world, run, stack, daily, more).prop_map(|(world, run, stack, daily, more)| {
         let (models, task_types, faults, (partial, api_error, spread, refusal_s), service) = world;
         let n = models.len();
         let fold = |m: ModelId| ModelId(m.0 % n as u16);
@@ -486,8 +584,36 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
             }
             other => other,
         };
-        draft.stack.retry = retry;
+        (draft.stack.retry, draft.stack.on) = retry;
+        let (resilience, groups) = more;
+        let per_minute;
+        (
+            draft.stack.hedge,
+            draft.stack.deadline,
+            draft.stack.replicas,
+            draft.stack.wait_for_model,
+            draft.stack.reads_429,
+            per_minute,
+        ) = resilience;
+        let n_groups = groups.len() as u8;
+        let group = |(models, fallbacks, levels): (Vec<u16>, Vec<u8>, [bool; 4])| Group {
+            name: "group".to_owned(),
+            models: models.into_iter().map(|m| fold(ModelId(m))).collect(),
+            levels,
+            fallbacks: fallbacks.into_iter().map(|g| g % n_groups).collect(),
+            typed: Vec::new(),
+        };
+        draft.stack.groups = groups.into_iter().map(group).collect();
         draft.stack.fallback = match fallback {
+            FallbackPlan::Groups { .. } if n_groups == 0 => FallbackPlan::None,
+            FallbackPlan::Chain(chain) => FallbackPlan::Chain(Chain {
+                any: chain.any.map(|models| models.into_iter().map(fold).collect()),
+                typed: chain
+                    .typed
+                    .into_iter()
+                    .map(|(class, models)| (class, models.into_iter().map(fold).collect()))
+                    .collect(),
+            }),
             FallbackPlan::Stage4 { order, min_tokens_left } => FallbackPlan::Stage4 {
                 order: order.map(|models| models.into_iter().map(fold).collect()),
                 min_tokens_left,
@@ -501,9 +627,13 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
         draft.stack.order_sees_breaker = order_sees_breaker;
         draft.stack.refusal_reward = refusal_reward;
         draft.stack.last_resort = last_resort.map(|m| fold(ModelId(m)));
-        let (short_at_share, learn_from_refusals) = ledger;
-        draft.stack.ledger = LedgerRule { short_at_share, learn_from_refusals };
-        draft.stack.auth_recheck = seconds(120.0);
+        let (short_at_share, learn_from_refusals, charged) = ledger;
+        draft.stack.ledger = LedgerRule::plain(short_at_share, learn_from_refusals);
+        draft.stack.ledger.charged = charged;
+        draft.stack.ledger.expected_output_tokens = 200;
+        draft.stack.ledger.per_minute = per_minute.map_or(Vec::new(), |(requests, tokens)| {
+            vec![MinuteLimit { requests: Some(requests), tokens: Some(tokens) }; n]
+        });
         let (allocator, reweighting, monitor, learning) = daily;
         draft.stack.allocator = allocator.map(|mut rule| {
             if let AllocateBy::Static(models) = &mut rule.by {

@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use reflexarc::domain::Priority;
+use reflexarc::domain::{Outcome, Priority};
 use reflexarc::engine::{Cell, End};
 use reflexarc::registry::{Account, KeyState, Latency, Model, Registry};
 use reflexarc::reward::Reward;
-use reflexarc::routing::StackRule;
+use reflexarc::routing::admission::AdmissionRule;
 use reflexarc::routing::breaker::BreakerRule;
-use reflexarc::routing::fallback::{FallbackPlan, RetryPlan};
+use reflexarc::routing::budget::BudgetRule;
+use reflexarc::routing::fallback::FallbackPlan;
 use reflexarc::routing::ledger::LedgerRule;
 use reflexarc::routing::monitor::MonitorRule;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::outlier::OutlierRule;
+use reflexarc::routing::replica::ReplicaRule;
+use reflexarc::routing::retry::{OnFailure, OnFailures, Reads429, RetryPlan};
 use reflexarc::routing::reweighting::Reweighting;
+use reflexarc::routing::throttle::ThrottleRule;
+use reflexarc::routing::{DeadlineRule, StackRule};
 use reflexarc::units::{Level, ModelId, PerLevel, SimDuration};
 use reflexarc::world::expectation::Lengths;
 use reflexarc::world::limits::Limits;
@@ -81,12 +87,26 @@ impl Draft {
                 call_timeout: SimDuration::from_secs_f64(1e9),
                 present: Vec::new(),
                 last_resort: None,
-                hold_after_429: SimDuration::ZERO,
-                auth_recheck: SimDuration::from_secs_f64(3600.0),
-                ledger: LedgerRule { short_at_share: 1.0, learn_from_refusals: true },
+                first_token_timeout: SimDuration::MAX,
+                deadline: DeadlineRule::NONE,
+                wait_for_model: None,
+                reads_429: Reads429::Exactly,
+                on: OnFailures::all(OnFailure::FALL_BACK).with(
+                    Outcome::Auth,
+                    OnFailure { hold: SimDuration::from_secs_f64(3600.0), ..OnFailure::FALL_BACK },
+                ),
+                groups: Vec::new(),
+                ledger: LedgerRule::plain(1.0, true),
                 retry: RetryPlan::none(),
                 fallback: FallbackPlan::None,
+                hedge: None,
+                replicas: ReplicaRule::ONE,
                 breaker: BreakerRule::None,
+                outliers: OutlierRule::None,
+                retry_budget: BudgetRule::None,
+                throttle: ThrottleRule::None,
+                admission: AdmissionRule::default(),
+                ramp: None,
                 allocator: None,
                 monitor: MonitorRule::STAGE4,
             },

@@ -32,6 +32,8 @@ pub(crate) enum Sample {
     Mark(usize),
     /// An area in a colour, hatched or not.
     Area(Colour, bool),
+    /// A thin line in a colour.
+    Thin(Colour),
     /// The number of a fault window on its shade.
     Number(usize),
 }
@@ -135,6 +137,10 @@ fn draw(scene: &mut Scene, entry: &Entry, left: f64, top: f64, room: f64) {
             if *hatched {
                 hatch(scene, area, *colour);
             }
+        }
+        Sample::Thin(colour) => {
+            let line = Frame { top: middle - 0.8, bottom: middle + 0.8, ..area };
+            scene.rect(line, *colour, 1.0);
         }
         Sample::Number(number) => {
             scene.rect(area, theme::FAULT_BAR, 1.0);

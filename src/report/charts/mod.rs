@@ -8,6 +8,7 @@
 //! | shares over time as stacked areas, one panel per level | [`AreaChart`] |
 //! | two measures against each other, one dot per variant | [`ScatterChart`] |
 //! | cost-quality curves of routers, with named dots of single models | [`FrontierChart`] |
+//! | a run on one time axis: tasks, and breaker, calls, quota and faults of each model | [`TimelineChart`] |
 //! | mean ranks over scenarios with groups not told apart | [`RankChart`] |
 //!
 //! A chart is plain data with public fields; its `render` returns both pictures in memory.
@@ -31,6 +32,7 @@ mod scene;
 mod series;
 mod share;
 mod theme;
+mod timeline;
 mod typeface;
 mod vector;
 
@@ -49,6 +51,7 @@ pub use ranks::RankChart;
 pub use scatter::{Dot, ScatterChart};
 pub use series::{Guide, Line, Mark, Point, Reference, Window};
 pub use share::{Bar, BarChart, Model};
+pub use timeline::{CallBin, Gate, Strip, TaskBin, TimelineChart};
 
 /// A chart as two pictures of the same size and content.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! | `regret`, `regret-log` | cumulative regret against progress, and against the logarithm of tasks | regret is measured |
 //! | `availability`, `token-use` | answers in time, tokens against quota | not in bandit mode |
 //! | `model-share`, `model-share-VARIANT` | calls by model; over time and by level for the variants reported | always |
+//! | `timeline-VARIANT` | one run: tasks, and breaker, calls, quota and faults of each model | not in bandit mode, there are faults or breakers |
 //! | `beliefs` | what the learner of the first variant reported held | a learner decides |
 //! | `rolling-regret`, `best-model-share`, `regret-ecdf` | regret per task, best decisions, regret of runs | two variants, regret is measured |
 //! | `paired-difference` | cumulative regret or reward less that of the baseline | two variants |
@@ -18,6 +19,7 @@ mod progress;
 mod spread;
 mod stack;
 mod tables;
+mod timeline;
 mod tuning;
 mod view;
 
@@ -111,6 +113,9 @@ fn draw_block(
     for variant in &view.manifest.reported {
         if let Some(chart) = view.shares_over_time(variant) {
             drawn.add(&format!("{prefix}model-share-{}", plain(variant)), chart.render())?;
+        }
+        if let Some(chart) = view.timeline(variant) {
+            drawn.add(&format!("{prefix}timeline-{}", plain(variant)), chart.render())?;
         }
     }
     let subject = subjects.iter().find(|subject| subject.block.name == view.block.name);

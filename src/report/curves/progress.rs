@@ -202,6 +202,7 @@ mod tests {
             regret: Some(regret),
             cost_usd: 0.0,
             best_model_share: None,
+            others: [0.0; 6],
         };
         let curve = [point(2.0, 1.0), point(0.0, 1.0), point(8.0, 5.0), point(0.0, 5.0)];
         let mean = |at, window| over_tasks(&curve, at, window, |point| point.regret);

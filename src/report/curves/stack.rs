@@ -50,7 +50,11 @@ impl View<'_> {
         chart
     }
 
-    fn model_points(&self, variant: &str, model: &str) -> impl Iterator<Item = (u64, &ModelPoint)> {
+    pub(super) fn model_points(
+        &self,
+        variant: &str,
+        model: &str,
+    ) -> impl Iterator<Item = (u64, &ModelPoint)> {
         let from = (self.block.name.clone(), variant.to_owned(), model.to_owned(), 0);
         let to = (from.0.clone(), from.1.clone(), from.2.clone(), u64::MAX);
         self.tables.models.range(from..=to).map(|(key, point)| (key.3, point))

@@ -8,7 +8,7 @@ use crate::results::ResultsError;
 use crate::results::column::Table;
 use crate::results::manifest::Manifest;
 use crate::results::parquet::{Coded, Rows};
-use crate::results::schema::{Checkpoints, Curves, Faults, ModelCurves, Tuning};
+use crate::results::schema::{Breaker, Checkpoints, Curves, Faults, ModelCurves, Tuning};
 use crate::units::Level;
 
 /// One point of a run's curves, all levels together.
@@ -16,6 +16,8 @@ use crate::units::Level;
 pub(super) struct CurvePoint {
     pub(super) tasks: f64,
     pub(super) in_time: f64,
+    /// What became of the tasks that were not answered in time: late, wrong, error, timeout, refused, shed.
+    pub(super) others: [f64; 6],
     pub(super) efficiency: Option<f64>,
     /// From the first point to this one, as is all that follows but the last.
     pub(super) reward: f64,
@@ -38,9 +40,21 @@ pub(super) struct ModelPoint {
     pub(super) calls: f64,
     /// Steps answered, by level.
     pub(super) served: [f64; 4],
+    /// Calls, and of them those answered, on the first seed.
+    pub(super) of_first_seed: [f64; 2],
 }
 
-/// A fault of a study of one seed, which has met all of them at known times.
+/// What happened in the runs of the first seed: one that a reader can follow.
+#[derive(Default)]
+pub(super) struct FirstSeed {
+    /// Changes of breakers by block and variant: model, when, state after.
+    pub(super) breakers: BTreeMap<(String, String), Vec<(String, f64, String)>>,
+    /// Faults that it met.
+    pub(super) met: Vec<Met>,
+}
+
+/// A fault that a seed met.
+#[derive(Clone, Debug)]
 pub(super) struct Met {
     pub(super) block: String,
     pub(super) model: String,
@@ -61,8 +75,10 @@ pub(super) struct Tried {
     pub(super) regret: Option<f64>,
 }
 
+/// Columns of what became of tasks that were not answered in time.
+const OTHER_ENDINGS: [&str; 6] = ["late", "wrong", "error", "timeout", "refused", "shed"];
 /// Columns of curves that are drawn.
-const OF_CURVES: [&str; 12] = [
+const OF_CURVES: [&str; 18] = [
     "level",
     "from_s",
     "to_s",
@@ -70,12 +86,22 @@ const OF_CURVES: [&str; 12] = [
     "to_task",
     "tasks",
     "in_time",
+    "late",
+    "wrong",
+    "error",
+    "timeout",
+    "refused",
+    "shed",
     "efficiency",
     "cumulative_reward",
     "cumulative_decision_regret",
     "cumulative_cost_usd",
     "best_model_share",
 ];
+/// Columns of faults that are drawn.
+const FAULTS: [&str; 6] = ["block", "seed", "fault", "model", "from_s", "to_s"];
+/// Columns of changes of breakers that are drawn.
+const BREAKERS: [&str; 6] = ["block", "variant", "seed", "at_s", "model", "to_state"];
 /// Columns of checkpoints that are drawn.
 const OF_CHECKPOINTS: [&str; 2] = ["tasks", "cumulative_decision_regret"];
 
@@ -85,16 +111,23 @@ pub(super) struct Tables {
     checkpoints: Frame,
     pub(super) models: ModelPoints,
     pub(super) met: Vec<Met>,
+    pub(super) first_seed: FirstSeed,
     pub(super) tried: Vec<Tried>,
 }
 
 impl Tables {
     pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Self, ResultsError> {
+        let first_seed = first_seed(folder, manifest)?;
         Ok(Self {
             curves: Frame::read(folder, &Curves::DOC, &OF_CURVES)?,
             checkpoints: Frame::read(folder, &Checkpoints::DOC, &OF_CHECKPOINTS)?,
             models: models(folder)?,
-            met: met(folder, manifest)?,
+            // A study of one seed has met all faults at known times.
+            met: match manifest.seeds.len() {
+                1 => first_seed.met.clone(),
+                _ => Vec::new(),
+            },
+            first_seed,
             tried: tried(folder)?,
         })
     }
@@ -123,6 +156,7 @@ impl Tables {
         let point = |row: Row<'_>| CurvePoint {
             tasks: row.value("tasks"),
             in_time: row.value("in_time"),
+            others: OTHER_ENDINGS.map(|name| row.value(name)),
             efficiency: row.number("efficiency"),
             reward: row.value("cumulative_reward"),
             regret: row.number("cumulative_decision_regret"),
@@ -167,29 +201,55 @@ fn models(folder: &Path) -> Result<ModelPoints, ResultsError> {
                 (Some(used), Some(limit)) if limit > 0.0 => Some(used / limit),
                 _ => None,
             });
+            let is_first = entry.used_share.len() == 1;
             entry.calls += calls[at].unwrap_or(0.0);
             for (sum, served) in entry.served.iter_mut().zip(&by_level) {
                 *sum += served[at].unwrap_or(0.0);
+            }
+            if is_first {
+                // Seeds stand in their order, so that nothing else has been added yet.
+                entry.of_first_seed = [entry.calls, entry.served.iter().sum()];
             }
         }
     }
     Ok(points)
 }
 
-/// All faults of a study of one seed; none of one of more seeds.
-fn met(folder: &Path, manifest: &Manifest) -> Result<Vec<Met>, ResultsError> {
-    if manifest.seeds.len() != 1 {
-        return Ok(Vec::new());
+/// What the first seed met, and the changes of the breakers in its runs of variants that are reported.
+fn first_seed(folder: &Path, manifest: &Manifest) -> Result<FirstSeed, ResultsError> {
+    let mut own = FirstSeed::default();
+    let Some(first) = manifest.seeds.first().map(|seed| *seed as f64) else { return Ok(own) };
+    for rows in Rows::by_part(folder, &Faults::DOC, &FAULTS)? {
+        let rows = rows?;
+        let [block, model, name] =
+            [rows.coded("block")?, rows.coded("model")?, rows.coded("fault")?];
+        let (seed, from, to) =
+            (rows.numbers("seed")?, rows.numbers("from_s")?, rows.numbers("to_s")?);
+        own.met.extend((0..seed.len()).filter(|at| seed[*at] == Some(first)).map(|at| Met {
+            block: block.text(at).to_owned(),
+            model: model.text(at).to_owned(),
+            name: name.text(at).to_owned(),
+            from_s: from[at].unwrap_or(0.0),
+            to_s: to[at],
+        }));
     }
-    let rows = Rows::read(folder, &Faults::DOC)?;
-    let (blocks, models) = (rows.texts("block")?, rows.texts("model")?);
-    let (from, to) = (rows.numbers("from_s")?, rows.numbers("to_s")?);
-    let texts = rows.texts("fault")?.into_iter().zip(blocks.into_iter().zip(models));
-    let all = texts.zip(from.into_iter().zip(to)).map(|((name, (block, model)), (from, to))| {
-        let from_s = from.unwrap_or(0.0);
-        Met { block, model, name, from_s, to_s: to }
-    });
-    Ok(all.collect())
+    for rows in Rows::by_part(folder, &Breaker::DOC, &BREAKERS)? {
+        let rows = rows?;
+        let texts = ["block", "variant", "model", "to_state"].map(|name| rows.coded(name));
+        let [block, variant, model, state] = texts;
+        let (block, variant, model, state) = (block?, variant?, model?, state?);
+        let (seed, at_s) = (rows.numbers("seed")?, rows.numbers("at_s")?);
+        for at in (0..seed.len()).filter(|at| seed[*at] == Some(first)) {
+            if !manifest.reported.iter().any(|name| name == variant.text(at)) {
+                continue;
+            }
+            let run = (block.text(at).to_owned(), variant.text(at).to_owned());
+            let change =
+                (model.text(at).to_owned(), at_s[at].unwrap_or(0.0), state.text(at).to_owned());
+            own.breakers.entry(run).or_default().push(change);
+        }
+    }
+    Ok(own)
 }
 
 /// The runs of parameter studies on which values were chosen.

@@ -118,6 +118,11 @@ impl<'a> View<'a> {
         mean_over_seeds(&self.by_seed(variant, measure), measure.is_proportion)
     }
 
+    /// Whether its points are spans of time.
+    pub(super) fn is_by_time(&self) -> bool {
+        self.is_by_time
+    }
+
     pub(super) fn n_points(&self) -> usize {
         self.edges.len()
     }

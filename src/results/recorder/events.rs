@@ -28,11 +28,13 @@ impl<S: RowSink> Recorder<'_, S> {
                     from_model: self.model(event.from),
                     to_model: event.to.map(|m| self.model(m)),
                     found: event.to.is_some(),
+                    found_none_because: event.why_none,
                 };
                 self.waiting.fallbacks.push(row);
                 pass_on(&mut self.waiting.fallbacks, self.sink);
             }
             StackEvent::Breaker(event) => {
+                self.statistics.resilience.breaker_changed(event);
                 let row = BreakerRow {
                     at_s: event.at.as_secs_f64(),
                     model: self.model(event.model),
@@ -52,10 +54,13 @@ impl<S: RowSink> Recorder<'_, S> {
                 self.waiting.weights.push(WeightRow { at_s, level, speed, efficiency, cost });
             }
             StackEvent::Learning(period) => self.book_period(period),
+            StackEvent::Overshoot(_) => {}
             StackEvent::Policy(event) => {
                 self.statistics.policy_decided(event);
                 self.book_policy(event);
             }
+            // It is there for whoever asked to have a task explained.
+            StackEvent::Decision(_) => {}
         }
     }
 

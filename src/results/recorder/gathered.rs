@@ -2,6 +2,7 @@
 
 use super::{Recorder, RowSink};
 use crate::analysis::day::DaySums;
+use crate::analysis::resilience::Ending;
 use crate::analysis::run::Bins;
 use crate::engine::QuotaSample;
 use crate::results::schema::{
@@ -33,6 +34,12 @@ impl<'n, S: RowSink> Recorder<'n, S> {
                     to_task: (!in_time).then_some(to as u64),
                     tasks: sums.tasks,
                     in_time: sums.in_time,
+                    late: sums.endings[Ending::Late as usize],
+                    wrong: sums.endings[Ending::Wrong as usize],
+                    error: sums.endings[Ending::Error as usize],
+                    timeout: sums.endings[Ending::Timeout as usize],
+                    refused: sums.endings[Ending::Refused as usize],
+                    shed: sums.endings[Ending::Shed as usize],
                     efficiency: share(sums.efficiency, sums.tasks),
                     cumulative_reward: cumulative[at].0,
                     cumulative_decision_regret: self.recording.regret.then_some(cumulative[at].1),

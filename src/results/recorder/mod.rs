@@ -4,6 +4,7 @@ mod events;
 mod gathered;
 mod work;
 
+use crate::analysis::resilience::QuotaState;
 use crate::analysis::run::{Bins, RunStatistics};
 use crate::analysis::window::Spans;
 use crate::analysis::work::WorkPhase;
@@ -361,6 +362,11 @@ impl<S: RowSink> Observer for Recorder<'_, S> {
         if self.samples.len() < self.recording.bins.len() {
             let bin = self.samples.len() as u64;
             self.book_beliefs(at, Some(bin), &sample.beliefs);
+            let quotas = sample
+                .quotas
+                .iter()
+                .map(|quota| quota.limit.map(|limit| QuotaState { used: quota.used, limit }));
+            self.statistics.resilience.quotas_seen(at, quotas);
             self.samples.push(sample.quotas);
         }
         self.sample_due = self.end_of_bin(self.samples.len());

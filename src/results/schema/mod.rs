@@ -3,7 +3,7 @@
 mod daily;
 
 use crate::analysis::work::WorkPhase;
-use crate::domain::{BreakerState, ChosenBy, FallbackReason, Outcome, Priority, Role};
+use crate::domain::{BreakerState, ChosenBy, FallbackReason, NoTarget, Outcome, Priority, Role};
 use crate::results::column::{Table, TableDoc, table};
 use crate::units::Level;
 
@@ -146,6 +146,9 @@ table! {
         to_model: Option<&'n str>,
         /// Whether the plan found one.
         found: bool,
+        /// Why it found none: all_tried, short_of_tokens, breaker_open, held_back, list_empty or not_there; null where it
+        /// found one, or the reason was not noted.
+        found_none_because: Option<NoTarget>,
     }
 }
 
@@ -182,6 +185,18 @@ table! {
         tasks: u64,
         /// Of them, answered in time.
         in_time: u64,
+        /// Of them, answered after their deadline.
+        late: u64,
+        /// Of them, not answered as the last answer was wrong or incomplete.
+        wrong: u64,
+        /// Of them, not answered as the last call ended in an error of the provider or the connection.
+        error: u64,
+        /// Of them, not answered as the last call did not come back in time.
+        timeout: u64,
+        /// Of them, not answered as the last call was refused: a limit, the key, the prompt.
+        refused: u64,
+        /// Of them, not answered as no call was made for the last step.
+        shed: u64,
         /// Mean efficiency, 0-100; null without tasks.
         efficiency: Option<f64>,
         /// Sum of reward from the first point to this one.
@@ -252,7 +267,7 @@ table! {
         /// all, or L1 to L4.
         level: &'n str,
         /// run: all tasks behind the warm-up; faults: those that arrive while a fault lasts; exhaustion: while a fault leaves
-        /// five models or more without tokens.
+        /// five models or more without tokens; calm: while no fault lasts, in a world with faults.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,
@@ -272,7 +287,7 @@ table! {
         variant: &'n str,
         /// all, or L1 to L4.
         level: &'n str,
-        /// run, faults or exhaustion.
+        /// run, faults, exhaustion or calm.
         window: &'n str,
         /// Name of the measure.
         measure: &'n str,

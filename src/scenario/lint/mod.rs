@@ -4,6 +4,7 @@
 //! variants share only if it is idle in all of them.
 
 mod breakers;
+mod groups;
 mod learners;
 mod retries;
 mod targets;
@@ -17,7 +18,7 @@ use crate::domain::ModelSet;
 use crate::engine::End;
 use crate::registry::Registry;
 use crate::routing::StackRule;
-use crate::units::{Level, SimDuration};
+use crate::units::{Level, ModelId, SimDuration};
 
 /// A rule by its name, with what it finds.
 pub struct Rule {
@@ -29,16 +30,31 @@ pub struct Rule {
 }
 
 /// All rules.
-pub const RULES: [Rule; 16] = [
+pub const RULES: &[Rule] = &[
     Rule {
         name: "late_fallback",
-        of: "a fallback behind timeouts that comes when every task is past its deadline",
+        of: "a fallback behind timeouts that comes when every task, or the stack's own time, is past its deadline",
         find: times::late_fallback,
     },
     Rule {
         name: "timeout_beyond_deadline",
         of: "retries or fallbacks behind a `call_timeout` that is longer than every deadline",
         find: times::timeout_beyond_deadline,
+    },
+    Rule {
+        name: "first_token_beyond_timeout",
+        of: "a `first_token_timeout` that comes no earlier than `call_timeout`",
+        find: times::first_token_beyond_timeout,
+    },
+    Rule {
+        name: "deadline_beyond_tasks",
+        of: "a `deadline.after` that is longer than the deadline of every task, which the stack keeps anyway",
+        find: times::deadline_beyond_tasks,
+    },
+    Rule {
+        name: "hedge_beyond_timeout",
+        of: "a hedge that is sent when the call it stands beside has been given up",
+        find: times::hedge_beyond_timeout,
     },
     Rule {
         name: "max_wait_below_backoff",
@@ -66,19 +82,39 @@ pub const RULES: [Rule; 16] = [
         find: breakers::order_sees_none,
     },
     Rule {
-        name: "retry_cannot_occur",
-        of: "a retry on an outcome that nothing in the world brings about",
+        name: "breaker_may_stick",
+        of: "a breaker that can stick in half-open, in a stack that gives up calls",
+        find: breakers::may_stick,
+    },
+    Rule {
+        name: "outliers_idle",
+        of: "a pool's detector that cannot take out any model of its groups",
+        find: breakers::outliers_idle,
+    },
+    Rule {
+        name: "ignored_allowed_fails",
+        of: "LiteLLM's `allowed_fails = 3`, which LiteLLM takes for unset",
+        find: breakers::ignored_allowed_fails,
+    },
+    Rule {
+        name: "class_cannot_occur",
+        of: "what is done after an outcome that nothing in the world brings about",
         find: retries::cannot_occur,
     },
     Rule {
         name: "retry_of_none",
-        of: "keys of `retry` where `max_retries` is 0",
+        of: "keys of retries where `max_retries` is 0",
         find: retries::of_none,
     },
     Rule {
         name: "retry_on_nothing",
-        of: "`max_retries` where no outcome is retried",
+        of: "`max_retries` where no outcome that may occur is retried",
         find: retries::on_nothing,
+    },
+    Rule {
+        name: "retry_after_ignored",
+        of: "a longest Retry-After where none is looked at",
+        find: retries::retry_after_ignored,
     },
     Rule {
         name: "repeated_target",
@@ -104,6 +140,36 @@ pub const RULES: [Rule; 16] = [
         name: "nowhere_to_fall",
         of: "a fallback where no level has a second model",
         find: targets::nowhere_to_fall,
+    },
+    Rule {
+        name: "fallback_of_none",
+        of: "a fallback of at most 0 models or groups",
+        find: targets::of_none,
+    },
+    Rule {
+        name: "group_unreachable",
+        of: "a group that no level asks for and no other falls back to",
+        find: groups::unreachable,
+    },
+    Rule {
+        name: "group_off_level",
+        of: "a model in a group that serves no level of any task",
+        find: groups::off_level,
+    },
+    Rule {
+        name: "group_fallbacks_unread",
+        of: "fallbacks of groups where `fallback.groups` is not the plan",
+        find: groups::fallbacks_unread,
+    },
+    Rule {
+        name: "group_circle",
+        of: "groups that fall back to one another in a circle",
+        find: groups::circle,
+    },
+    Rule {
+        name: "replicas_of_one",
+        of: "how instances share and are chosen where there is one",
+        find: replicas_of_one,
     },
     Rule {
         name: "no_learner",
@@ -190,8 +256,13 @@ impl Setting<'_> {
         self.registry.serving(level)
     }
 
+    /// Whether no task has a step that the model serves.
+    fn is_idle(&self, model: ModelId) -> bool {
+        !self.levels().into_iter().any(|level| self.serving(level).contains(model))
+    }
+
     /// The name of a model.
-    fn name(&self, model: crate::units::ModelId) -> &str {
+    fn name(&self, model: ModelId) -> &str {
         &self.registry.models[model.index()].name
     }
 }
@@ -213,7 +284,7 @@ pub fn find(
     if setting.blocks.iter().any(|block| block.bandit.is_some()) {
         return found;
     }
-    for rule in &RULES {
+    for rule in RULES {
         let by_stack: Vec<Vec<Finding>> =
             stacks.iter().map(|stack| (rule.find)(stack, setting)).collect();
         for (stack, findings) in stacks.iter().zip(&by_stack) {
@@ -230,6 +301,21 @@ pub fn find(
         }
     }
     found
+}
+
+/// How instances share what they know and are chosen, where there is one.
+fn replicas_of_one(stack: &Stack<'_>, _: &Setting<'_>) -> Vec<Finding> {
+    if stack.rule.replicas.n > 1 {
+        return Vec::new();
+    }
+    ["replicas.sync_every", "replicas.assign"]
+        .into_iter()
+        .filter(|path| stack.writes(path))
+        .map(|path| {
+            let message = format!("`{path}` has no effect, as the stack runs in one instance");
+            Finding::new(path, message, "write `replicas.n` of at least 2, or leave it out")
+        })
+        .collect()
 }
 
 /// A time for a message.

@@ -7,34 +7,48 @@ use crate::routing::order::OrderRule;
 use crate::scenario::tree::{Node, Path};
 use crate::units::{Level, ModelId};
 
-/// A list of models that is written, with the level that it is for.
+/// A list of models that is written, with the level that it is for; none: for all.
 struct Chain<'a> {
     path: String,
-    level: Level,
+    level: Option<Level>,
     models: &'a [ModelId],
 }
 
-/// The chains of a stack, by level.
+/// The chains of a stack.
 fn chains<'a>(stack: &Stack<'a>) -> Vec<Chain<'a>> {
-    let rule = stack.rule;
-    let mut chains = Vec::new();
-    let mut add = |prefix: &str, lists: &'a [Vec<ModelId>; 4]| {
+    let mut chains: Vec<Chain<'a>> = Vec::new();
+    let mut levels = |prefix: &str, lists: &'a [Vec<ModelId>; 4]| {
         for level in Level::ALL {
             let path = format!("{prefix}.{}", level.name());
-            let models = &lists[level.index()][..];
-            // A name that is no model has been reported, and moves those behind it.
-            let written = stack.tree.at(&Path::of(&path)).map_or(&[][..], Node::items);
-            if written.len() == models.len() {
-                chains.push(Chain { path, level, models });
-            }
+            chains.push(Chain { path, level: Some(level), models: &lists[level.index()] });
         }
     };
-    if let FallbackPlan::Stage4 { order, .. } = &rule.fallback {
-        add("fallback.stage4", order);
+    match &stack.rule.fallback {
+        FallbackPlan::Stage4 { order, .. } => levels("fallback.stage4", order),
+        FallbackPlan::Chain(plan) => levels("fallback.chain", &plan.any),
+        _ => {}
     }
-    if let OrderRule::LevelTable(lists) = &rule.order {
-        add("order.level_table", lists);
+    if let OrderRule::LevelTable(lists) = &stack.rule.order {
+        levels("order.level_table", lists);
     }
+    if let FallbackPlan::Chain(plan) = &stack.rule.fallback {
+        // The list for all levels is that of each level without one of its own.
+        let own =
+            |level: &Level| stack.tree.at(&Path::of(&format!("fallback.chain.{level}"))).is_none();
+        let all = Level::ALL.into_iter().find(own).map(|level| &plan.any[level.index()][..]);
+        let all = all.map(|models| ("models".to_owned(), models));
+        let typed = plan.typed.iter().map(|(class, models)| (class.name().to_owned(), &models[..]));
+        chains.extend(all.into_iter().chain(typed).map(|(key, models)| Chain {
+            path: format!("fallback.chain.{key}"),
+            level: None,
+            models,
+        }));
+    }
+    // A name that is no model has been reported, and moves those behind it.
+    chains.retain(|chain| {
+        let written = stack.tree.at(&Path::of(&chain.path)).map_or(&[][..], Node::items);
+        written.len() == chain.models.len()
+    });
     chains
 }
 
@@ -61,15 +75,20 @@ pub(super) fn repeated(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<Finding>
     found
 }
 
-/// Why a model is never called for a level.
-fn never_for(setting: &Setting<'_>, model: ModelId, level: Level) -> Option<String> {
-    if setting.serving(level).contains(model) {
+/// Why a model is never called for a level, or for any that tasks have.
+fn never_for(setting: &Setting<'_>, model: ModelId, level: Option<Level>) -> Option<String> {
+    let may = match level {
+        Some(level) => setting.serving(level).contains(model),
+        None => !setting.is_idle(model),
+    };
+    if may {
         return None;
     }
     let name = setting.name(model);
-    Some(match setting.registry.models[model.index()].key {
-        KeyState::Missing => format!("`{name}` has no key and is never called"),
-        _ => format!("`{name}` does not serve {} and is never called for it", level.name()),
+    Some(match (setting.registry.models[model.index()].key, level) {
+        (KeyState::Missing, _) => format!("`{name}` has no key and is never called"),
+        (_, Some(level)) => format!("`{name}` does not serve {level} and is never called for it"),
+        (_, None) => format!("`{name}` serves no level of any task and is never called"),
     })
 }
 
@@ -87,11 +106,6 @@ pub(super) fn off_level(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<Finding
     found
 }
 
-/// Whether no task has a step that the model serves.
-fn is_idle(setting: &Setting<'_>, model: ModelId) -> bool {
-    !setting.levels().into_iter().any(|level| setting.serving(level).contains(model))
-}
-
 /// A model in an order that serves no level of any task.
 pub(super) fn order_off_level(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<Finding> {
     let path = "order.static_order.models";
@@ -99,7 +113,7 @@ pub(super) fn order_off_level(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<F
     if stack.tree.at(&Path::of(path)).is_none_or(|node| node.items().len() != models.len()) {
         return Vec::new();
     }
-    let idle = models.iter().enumerate().filter(|(_, model)| is_idle(setting, **model));
+    let idle = models.iter().enumerate().filter(|(_, model)| setting.is_idle(**model));
     idle.map(|(at, model)| {
         let name = setting.name(*model);
         let message = format!("`{name}` serves no level of any task and is never called");
@@ -110,7 +124,7 @@ pub(super) fn order_off_level(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<F
 
 /// A last resort that serves no level of any task.
 pub(super) fn last_resort_off_level(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<Finding> {
-    let Some(model) = stack.rule.last_resort.filter(|model| is_idle(setting, *model)) else {
+    let Some(model) = stack.rule.last_resort.filter(|model| setting.is_idle(*model)) else {
         return Vec::new();
     };
     let message =
@@ -121,10 +135,22 @@ pub(super) fn last_resort_off_level(stack: &Stack<'_>, setting: &Setting<'_>) ->
 /// A fallback where no level has a second model.
 pub(super) fn nowhere_to_fall(stack: &Stack<'_>, setting: &Setting<'_>) -> Vec<Finding> {
     let is_alone = |level: Level| setting.serving(level).len() < 2;
-    let has_none = stack.rule.fallback == FallbackPlan::None;
-    if has_none || !setting.levels().into_iter().all(is_alone) {
+    let plan = &stack.rule.fallback;
+    let is_other = matches!(plan, FallbackPlan::None | FallbackPlan::Groups { .. });
+    if is_other || !setting.levels().into_iter().all(is_alone) {
         return Vec::new();
     }
     let message = "no level of any task has a second model to fall back to";
     vec![Finding::new("fallback", message, "declare more models, or leave the fallback out")]
+}
+
+/// A fallback of at most 0 models or groups.
+pub(super) fn of_none(stack: &Stack<'_>, _: &Setting<'_>) -> Vec<Finding> {
+    let path = match stack.rule.fallback {
+        FallbackPlan::Ranked { max_fallbacks: 0, .. } => "fallback.ranked.max_fallbacks",
+        FallbackPlan::Groups { max_fallbacks: 0 } => "fallback.groups.max_fallbacks",
+        _ => return Vec::new(),
+    };
+    let message = "no step ever falls back, as `max_fallbacks` is 0";
+    vec![Finding::new(path, message, "write 1 or more, or `fallback = \"none\"`")]
 }

@@ -125,11 +125,14 @@ impl Resolver<'_> {
     }
 
     fn has_levels(&mut self, at: usize, metric: Measure, level: Level) {
-        if metric == measure::AVAILABILITY_BY_MINUTE {
-            let span = self.place(at, "level");
-            let message = format!("`{}` is not measured at {level} alone", metric.name);
-            self.problems().add(span, message, "leave `level` out, or write `availability`");
-        }
+        let cure = match metric {
+            measure::AVAILABILITY_BY_MINUTE => "leave `level` out, or write `availability`",
+            own if measure::OF_RESILIENCE.contains(&own) => "leave `level` out",
+            _ => return,
+        };
+        let span = self.place(at, "level");
+        let message = format!("`{}` is not measured at {level} alone", metric.name);
+        self.problems().add(span, message, cure);
     }
 
     fn has_faults(&mut self, at: usize, written: &Expect, worlds: &[World]) {
@@ -138,10 +141,15 @@ impl Resolver<'_> {
             .filter(|world| written.block.as_ref().is_none_or(|name| name.value == world.name))
             .peekable();
         let has_none = asked.peek().is_some() && asked.all(|world| world.has_faults == Some(false));
-        if written.window == Window::Faults && has_none {
+        let message = match written.window {
+            Window::Faults => "no task arrives during a fault, as there is none",
+            Window::Calm => "there is no fault for tasks to arrive outside of",
+            Window::Run | Window::Exhaustion => return,
+        };
+        if has_none {
             let span = self.place(at, "window");
             let cure = "leave `window` out, or write a `[[faults]]` table";
-            self.problems().add(span, "no task arrives during a fault, as there is none", cure);
+            self.problems().add(span, message, cure);
         }
     }
 

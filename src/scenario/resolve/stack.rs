@@ -1,26 +1,24 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, daily, fitted, trial};
-use crate::domain::Outcome;
+use super::{Models, Resolver, admission, breaker, daily, fitted, outlier, recovery, trial};
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
-use crate::routing::breaker::{BreakerRule, Stage4Rule};
-use crate::routing::fallback::{Backoff, FallbackPlan, RetryPlan};
-use crate::routing::ledger::LedgerRule;
+use crate::routing::budget::BudgetRule;
 use crate::routing::order::OrderRule;
+use crate::routing::outlier::OutlierRule;
 use crate::routing::roster::Presence;
+use crate::routing::throttle::ThrottleRule;
 use crate::routing::trial::TrialRule;
 use crate::scenario::problem::{Problems, name_cure};
 use crate::scenario::shipped::{PRESETS, names_of, text_of};
 use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Path, Value};
-use crate::scenario::values::Seeds;
+use crate::scenario::values::{Duration, Seeds};
 use crate::scenario::written::{
-    Backoff as WrittenBackoff, Breaker, CheapestOrder, Fallback, Name, Order, PlainOrder,
-    PricesRead, Retry, RetryCause, RouterVariant, Stack, WeightedOrder,
+    CheapestOrder, Order, PlainOrder, PricesRead, RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -65,10 +63,26 @@ pub(super) fn resolve(
     }
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let present = present(written, tree, models, problems);
-    let fallback = fallback(written.fallback.as_ref(), models, problems);
+    let fallback = recovery::fallback(written, tree, models, problems);
+    let groups = recovery::groups(&written.groups, models, problems);
+    let ledger = recovery::ledger(written, models, problems);
+    let breaker = breaker::resolve(written.breaker.as_ref(), tree, problems);
     let allocator = daily::allocator(written, tree, models, problems);
     let reward = written.reward.as_ref().map(|r| r.resolved()).or(reward).unwrap_or_default();
     let reweighting = daily::reweighting(written, tree, reward, problems);
+    let outliers = written
+        .outliers
+        .as_ref()
+        .map_or(OutlierRule::None, |own| outlier::outlier(own, tree, problems));
+    let retry_budget = written
+        .retry_budget
+        .as_ref()
+        .map_or(BudgetRule::None, |own| admission::budget(own, "retry_budget", tree, problems));
+    let throttle = written
+        .throttle
+        .as_ref()
+        .map_or(ThrottleRule::None, |own| admission::throttle(own, tree, problems));
+    let ramp = written.ramp.as_ref().map(admission::ramp);
     let Orders { order, trial, selection } = order??;
     Some((
         StackRule {
@@ -83,22 +97,23 @@ pub(super) fn resolve(
             call_timeout: SimDuration(written.call_timeout.nanos()),
             present,
             last_resort: last_resort.flatten(),
-            auth_recheck: SimDuration(written.auth_recheck.nanos()),
-            hold_after_429: SimDuration(written.hold_after_429.nanos()),
-            ledger: LedgerRule {
-                short_at_share: written.quota.short_at_share.get(),
-                learn_from_refusals: written.quota.learn_from_refusals,
-            },
-            retry: retry(&written.retry),
+            first_token_timeout: optional(written.first_token_timeout),
+            deadline: recovery::deadline(written.deadline.as_ref()),
+            wait_for_model: written.wait_for_model.map(|t| SimDuration(t.nanos())),
+            reads_429: written.reads_429,
+            on: recovery::on_failures(&written.on),
+            groups,
+            ledger,
+            retry: recovery::retry(&written.retry),
             fallback,
-            breaker: match &written.breaker {
-                None | Some(Breaker::None {}) => BreakerRule::None,
-                Some(Breaker::Stage4(rule)) => BreakerRule::Stage4(Stage4Rule {
-                    failures_to_open: small(rule.failures_to_open.get()),
-                    open_for: SimDuration(rule.open_for.nanos()),
-                    successes_to_close: small(rule.successes_to_close.get()),
-                }),
-            },
+            hedge: written.hedge.as_ref().map(recovery::hedge),
+            replicas: recovery::replicas(&written.replicas, tree, problems),
+            breaker,
+            outliers,
+            retry_budget,
+            throttle,
+            admission: admission::admission(&written.admission, tree, problems),
+            ramp,
             allocator,
             monitor: daily::monitor(&written.monitor),
         },
@@ -131,7 +146,12 @@ fn present(
     present
 }
 
-fn small(n: u64) -> u32 {
+/// A time that need not be given.
+fn optional(time: Option<Duration>) -> SimDuration {
+    time.map_or(SimDuration::MAX, |time| SimDuration(time.nanos()))
+}
+
+pub(super) fn small(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
@@ -236,50 +256,4 @@ fn order_rule(
         problems.add(tree.span_at(&Path::of(&path)), message, cure);
     }
     Some(rule)
-}
-
-fn fallback(written: Option<&Fallback>, models: &Models, problems: &mut Problems) -> FallbackPlan {
-    match written {
-        None | Some(Fallback::None {}) => FallbackPlan::None,
-        Some(Fallback::Stage4(plan)) => {
-            let mut chain = |names: &Option<Vec<Name>>| {
-                names.as_ref().map(|names| models.ids(names, problems)).unwrap_or_default()
-            };
-            FallbackPlan::Stage4 {
-                order: [chain(&plan.L1), chain(&plan.L2), chain(&plan.L3), chain(&plan.L4)],
-                min_tokens_left: plan.min_tokens_left.get(),
-            }
-        }
-        Some(Fallback::Ranked(plan)) => {
-            FallbackPlan::Ranked { max_fallbacks: plan.max_fallbacks.get().min(1000) as u16 }
-        }
-    }
-}
-
-fn retry(written: &Retry) -> RetryPlan {
-    RetryPlan {
-        max_retries: written.max_retries.get().min(1000) as u16,
-        target: written.model,
-        on: written
-            .on
-            .iter()
-            .map(|cause| match cause {
-                RetryCause::RateLimited => Outcome::RateLimited,
-                RetryCause::ApiError => Outcome::ApiError,
-                RetryCause::Timeout => Outcome::Timeout,
-                RetryCause::Failure => Outcome::Failure,
-            })
-            .collect(),
-        honour_retry_after: written.honour_retry_after,
-        max_wait: SimDuration(written.max_wait.nanos()),
-        backoff: match &written.backoff {
-            WrittenBackoff::Fixed { delay } => Backoff::Fixed(SimDuration(delay.nanos())),
-            WrittenBackoff::Exponential(grows) => Backoff::Exponential {
-                first: SimDuration(grows.first.nanos()),
-                factor: grows.factor.get(),
-                jitter: grows.jitter.get(),
-                max: SimDuration(grows.max.nanos()),
-            },
-        },
-    }
 }

@@ -3,11 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Allocation, Monitor, Name, Order, Reward, Reweighting};
+use super::{
+    Admission, Allocation, Breaker, Deadline, Fallback, Group, Hedge, Monitor, Name, OnFailures,
+    Order, Outlier, QuotaLedger, Ramp, Replicas, Retry, RetryBudget, Reward, Reweighting,
+    RouterLimits, Throttle,
+};
 use crate::learners::wrappers::Wrappers;
-use crate::routing::fallback::RetryTarget;
 use crate::routing::order::LearnerScope;
-use crate::scenario::values::{Count, Duration, Finite, Fraction, Positive, Share, Whole};
+use crate::routing::retry::Reads429;
+use crate::scenario::values::{Duration, Finite};
 
 /// A routing stack.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -32,27 +36,55 @@ pub struct Stack {
     pub order_sees_breaker: bool,
     /// The time after which a call is given up.
     pub call_timeout: Duration,
+    /// The time after which a call is given up if nothing of its answer has come, by default none of its own.
+    #[schemars(example = &"10s")]
+    pub first_token_timeout: Option<Duration>,
+    /// The time that the stack gives itself for a step with all its retries and fallbacks, by default none.
+    pub deadline: Option<Deadline>,
     /// Models that are there only for a part of the run; one that is not named is there all the time.
     pub present: Vec<Presence>,
     /// The model that is called when no other is left, by default none.
     #[schemars(example = &"Groq")]
     pub last_resort: Option<Name>,
+    /// A step for which no model is left waits for the first one that comes back from a hold or an open breaker, if that is
+    /// within this time from the task's arrival. By default it does not wait.
+    #[schemars(example = &"10s")]
+    pub wait_for_model: Option<Duration>,
     /// The reward that the learner is fed for a refusal. By default a refusal is no reward at all.
     #[schemars(example = 0.0)]
     pub refusal_reward: Option<Finite>,
-    /// How long a model whose key was refused is left alone.
-    pub auth_recheck: Duration,
-    /// How long a model that answered 429 for a rate limit is left alone, or for its Retry-After if that is longer.
-    /// Zero: not at all, as in the Stage 4 plan.
-    pub hold_after_429: Duration,
+    /// How a 429 is read. Exactly: as what it is, a limit per minute or a daily quota. As rate limit: always as the one. As
+    /// quota: always as the other.
+    pub reads_429: Reads429,
+    /// What is done after each class of failure.
+    pub on: OnFailures,
+    /// Models that answer to one name, with the groups that are tried when all of one fail. Without any, all models with a
+    /// level are one group.
+    pub groups: Vec<Group>,
     /// The router's own account of the tokens used.
     pub quota: QuotaLedger,
+    /// The router's own limits per minute, by default none.
+    pub limits: RouterLimits,
     /// How often and how a failed call is tried again.
     pub retry: Retry,
     /// Which models are tried when the first one fails, by default none.
     pub fallback: Option<Fallback>,
+    /// Whether a call that has not come back in time gets a second one beside it, by default not.
+    pub hedge: Option<Hedge>,
+    /// In how many instances the stack runs, by default in one.
+    pub replicas: Replicas,
     /// When a failing model is left alone for a while, by default never.
     pub breaker: Option<Breaker>,
+    /// When a model is taken out of service by how its group does, as gateways do it, by default never.
+    pub outliers: Option<Outlier>,
+    /// A bound on the retries and hedges of all steps together, by default none.
+    pub retry_budget: Option<RetryBudget>,
+    /// Whether steps are dropped while providers refuse, by default not.
+    pub throttle: Option<Throttle>,
+    /// How many steps may be in flight, by default any number.
+    pub admission: Admission,
+    /// How a model that has been left alone comes back, by default at once.
+    pub ramp: Option<Ramp>,
     /// The daily allocation of models and token budgets to levels, by default none.
     pub allocation: Option<Allocation>,
     /// The bounds of the performance monitor.
@@ -71,15 +103,27 @@ impl Default for Stack {
             wrappers: Wrappers::default(),
             order_sees_breaker: true,
             call_timeout: Duration::from_millis(30_000),
+            first_token_timeout: None,
+            deadline: None,
             present: Vec::new(),
             last_resort: None,
+            wait_for_model: None,
             refusal_reward: None,
-            auth_recheck: Duration::from_millis(3_600_000),
-            hold_after_429: Duration::from_millis(1000),
+            reads_429: Reads429::default(),
+            on: OnFailures::default(),
+            groups: Vec::new(),
             quota: QuotaLedger::default(),
+            limits: RouterLimits::default(),
             retry: Retry::default(),
             fallback: None,
+            hedge: None,
+            replicas: Replicas::default(),
             breaker: None,
+            outliers: None,
+            retry_budget: None,
+            throttle: None,
+            admission: Admission::default(),
+            ramp: None,
             allocation: None,
             monitor: Monitor::default(),
         }
@@ -99,185 +143,4 @@ pub struct Presence {
     /// The time after the start at which it is taken away, by default never.
     #[schemars(example = &"36h")]
     pub until: Option<Duration>,
-}
-
-/// The router's own account of the tokens used.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct QuotaLedger {
-    /// The used share of the daily tokens at which a model is left out.
-    pub short_at_share: Share,
-    /// Whether a refusal for an exhausted quota marks the account as used up until its reset.
-    pub learn_from_refusals: bool,
-}
-
-impl Default for QuotaLedger {
-    fn default() -> Self {
-        Self { short_at_share: Share::of(0.9), learn_from_refusals: true }
-    }
-}
-
-/// How a failed call is tried again.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retry {
-    /// How often a call is tried again at most.
-    pub max_retries: Whole,
-    /// Whether the same model or another is tried.
-    pub model: RetryTarget,
-    /// After which failures a call is tried again.
-    pub on: Vec<RetryCause>,
-    /// Whether the wait is at least what the refusal says.
-    pub honour_retry_after: bool,
-    /// A longer wait than this is not worth it: the step falls back at once.
-    pub max_wait: Duration,
-    /// How long to wait before the next try.
-    pub backoff: Backoff,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            max_retries: Whole::of(0),
-            model: RetryTarget::Same,
-            on: vec![RetryCause::RateLimited, RetryCause::ApiError, RetryCause::Timeout],
-            honour_retry_after: true,
-            max_wait: Duration::from_millis(30_000),
-            backoff: Backoff::Fixed { delay: Duration::ZERO },
-        }
-    }
-}
-
-/// A failure after which a call may be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RetryCause {
-    /// The call was refused for a rate limit.
-    RateLimited,
-    /// The model gave an error.
-    ApiError,
-    /// The call took too long.
-    Timeout,
-    /// The answer was wrong.
-    Failure,
-}
-
-/// How long to wait before the next try.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Backoff {
-    /// Always the same time.
-    Fixed {
-        /// The time to wait.
-        #[serde(default)]
-        delay: Duration,
-    },
-    /// A time that grows with each try.
-    Exponential(Exponential),
-}
-
-/// A wait that grows with each try.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Exponential {
-    /// The first wait.
-    pub first: Duration,
-    /// By how much each wait is longer than the last.
-    pub factor: Positive,
-    /// Half width of the random factor on each wait: 0.5 draws it from 0.5 to 1.5.
-    pub jitter: Fraction,
-    /// The longest wait.
-    pub max: Duration,
-}
-
-impl Default for Exponential {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_millis(500),
-            factor: Positive::of(2.0),
-            jitter: Fraction::of(0.5),
-            max: Duration::from_millis(30_000),
-        }
-    }
-}
-
-/// Which models are tried when the first one fails.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Fallback {
-    /// Nowhere.
-    None {},
-    /// The Stage 4 plan's fallback manager: a fixed chain for each level.
-    Stage4(Stage4Fallback),
-    /// The router's order again, over the models not yet tried; behind those that it names, the others by declared score.
-    Ranked(RankedFallback),
-}
-
-/// The fixed chains of Stage 4.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[expect(non_snake_case, reason = "the levels are written in capitals everywhere")]
-pub struct Stage4Fallback {
-    /// The models for tasks of level L1, in order.
-    pub L1: Option<Vec<Name>>,
-    /// The models for tasks of level L2, in order.
-    pub L2: Option<Vec<Name>>,
-    /// The models for tasks of level L3, in order.
-    pub L3: Option<Vec<Name>>,
-    /// The models for tasks of level L4, in order.
-    pub L4: Option<Vec<Name>>,
-    /// A model with fewer daily tokens left is passed over.
-    pub min_tokens_left: Whole,
-}
-
-impl Default for Stage4Fallback {
-    fn default() -> Self {
-        Self { L1: None, L2: None, L3: None, L4: None, min_tokens_left: Whole::of(100) }
-    }
-}
-
-/// The router's order again.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RankedFallback {
-    /// How many further models a step tries at most.
-    pub max_fallbacks: Whole,
-}
-
-impl Default for RankedFallback {
-    fn default() -> Self {
-        Self { max_fallbacks: Whole::of(2) }
-    }
-}
-
-/// When a failing model is left alone for a while.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Breaker {
-    /// Every call passes.
-    None {},
-    /// The Stage 4 plan's breaker: consecutive failures open it, and it half-opens after a fixed time.
-    Stage4(Stage4Breaker),
-}
-
-/// The breaker of Stage 4.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Stage4Breaker {
-    /// How many failures in a row open the breaker.
-    pub failures_to_open: Count,
-    /// How long it stays open before a trial call.
-    pub open_for: Duration,
-    /// How many successes since it half-opened close it again.
-    pub successes_to_close: Count,
-}
-
-impl Default for Stage4Breaker {
-    fn default() -> Self {
-        Self {
-            failures_to_open: Count::of(5),
-            open_for: Duration::from_millis(60_000),
-            successes_to_close: Count::of(3),
-        }
-    }
 }

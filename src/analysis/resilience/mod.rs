@@ -1,0 +1,259 @@
+//! How a stack bears faults: when it leaves alone what has failed, when it comes back to it, whom it takes for failed that
+//! has not, and what the rest has to bear meanwhile. Gathered call by call, without keeping any.
+
+mod ending;
+mod pair;
+mod spans;
+
+use crate::analysis::measure::{self, Measure};
+use crate::domain::{AttemptRecord, BreakerEvent, BreakerState, ModelSet, Outcome};
+use crate::units::{ModelId, NANOS_PER_SECOND, SimTime};
+
+use pair::{Pair, Pairs};
+
+pub use ending::Ending;
+pub use spans::FaultSpan;
+pub(super) use spans::Spread;
+
+/// Gathers one run. Only what lies behind the warm-up counts.
+#[derive(Clone, Debug)]
+pub struct Resilience {
+    /// The world has faults, on this seed or another.
+    has_faults: bool,
+    measured_from: SimTime,
+    /// When arrivals stop; `None` where the number of tasks says so.
+    measured_to: Option<SimTime>,
+    /// The last instant seen.
+    last: SimTime,
+    /// When any model is hit.
+    any: Spread,
+    /// When each model is hit.
+    hits: Vec<Spread>,
+    /// When the limit of each model's quota is cut.
+    cuts: Vec<Spread>,
+    pairs: Vec<Pairs>,
+    /// Since when each model's breaker is open.
+    open: Vec<Option<SimTime>>,
+    /// Open time of breakers that opened while no fault hit their model, in nanoseconds without faults.
+    false_open: u64,
+    /// By model: calls sent while another one is hit, and calls sent while none is.
+    beside: Vec<u64>,
+    calm: Vec<u64>,
+    /// By span of `any`: models that fell although no fault hit them.
+    fallen: Vec<ModelSet>,
+    /// Largest excess over a daily limit, as a share of it; `None` where none has been seen.
+    overshoot: Option<f64>,
+}
+
+/// A daily quota at one instant, as the provider counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaState {
+    /// Tokens used since the reset.
+    pub used: u64,
+    /// The limit.
+    pub limit: u64,
+}
+
+impl Resilience {
+    /// Nothing gathered yet. `faults` are all that make a model worse; `None` where the world has none on any seed.
+    #[must_use]
+    pub fn new(
+        faults: Option<&[FaultSpan]>,
+        n_models: usize,
+        measured_from: SimTime,
+        measured_to: Option<SimTime>,
+    ) -> Self {
+        let all = faults.unwrap_or_default();
+        let models = || (0..n_models as u16).map(ModelId);
+        let spread = |matters: &dyn Fn(&FaultSpan) -> bool| {
+            Spread::of(all.iter().filter(|f| matters(f)).map(|fault| (fault.from, fault.to)))
+        };
+        let any = spread(&|_| true);
+        Self {
+            has_faults: faults.is_some(),
+            measured_from,
+            measured_to,
+            last: SimTime::ZERO,
+            hits: models().map(|m| spread(&|fault| fault.models.contains(m))).collect(),
+            cuts: models()
+                .map(|m| spread(&|fault| fault.cuts_quota && fault.models.contains(m)))
+                .collect(),
+            pairs: models().map(|m| Pairs::of(m, all, measured_from)).collect(),
+            open: vec![None; n_models],
+            false_open: 0,
+            beside: vec![0; n_models],
+            calm: vec![0; n_models],
+            fallen: vec![ModelSet::EMPTY; any.len()],
+            overshoot: None,
+            any,
+        }
+    }
+
+    /// Books a call; calls come in order of their ends.
+    #[inline]
+    pub fn attempt_ended(&mut self, call: &AttemptRecord) {
+        let (model, sent) = (call.model, call.dispatched);
+        let ended = sent + call.response.duration;
+        self.last = self.last.max(ended);
+        if !self.has_faults {
+            return;
+        }
+        let at = model.index();
+        if sent >= self.measured_from && self.measured_to.is_none_or(|end| sent < end) {
+            if self.any.at(sent).is_none() {
+                self.calm[at] += 1;
+            } else if self.hits[at].at(sent).is_none() {
+                self.beside[at] += 1;
+            }
+        }
+        self.pairs[at].called(sent);
+        if call.served {
+            self.pairs[at].call_served(sent, ended);
+        }
+        if matches!(call.response.outcome, Outcome::RateLimited | Outcome::QuotaExhausted) {
+            self.fell(ended, model);
+        }
+    }
+
+    /// Books that a step that began at `at` did not call `model`, its first choice, by belief.
+    pub fn skipped(&mut self, at: SimTime, model: ModelId) {
+        self.pairs[model.index()].left_alone(at);
+    }
+
+    /// Books a change of a breaker.
+    pub fn breaker_changed(&mut self, event: &BreakerEvent) {
+        let BreakerEvent { at, model, to, .. } = *event;
+        self.last = self.last.max(at);
+        if to == BreakerState::Open {
+            self.open[model.index()] = Some(at);
+            self.pairs[model.index()].left_alone(at);
+            self.fell(at, model);
+        } else if let Some(since) = self.open[model.index()].take() {
+            self.was_open(model, since, at);
+        }
+    }
+
+    /// Books the quotas of an instant, by model; `None` is unlimited.
+    pub fn quotas_seen(&mut self, at: SimTime, quotas: impl Iterator<Item = Option<QuotaState>>) {
+        self.last = self.last.max(at);
+        for (quota, cuts) in quotas.zip(&self.cuts) {
+            let Some(QuotaState { used, limit }) = quota.filter(|quota| quota.limit > 0) else {
+                continue;
+            };
+            if cuts.at(at).is_none() {
+                let excess = used.saturating_sub(limit) as f64 / limit as f64;
+                self.overshoot = Some(self.overshoot.map_or(excess, |most| most.max(excess)));
+            }
+        }
+    }
+
+    /// A model that no fault hits has opened its breaker or refused for its limits while another one is hit.
+    fn fell(&mut self, at: SimTime, model: ModelId) {
+        if let Some(span) = self.any.at(at).filter(|_| self.hits[model.index()].at(at).is_none()) {
+            self.fallen[span].insert(model);
+        }
+    }
+
+    fn was_open(&mut self, model: ModelId, since: SimTime, until: SimTime) {
+        self.pairs[model.index()].left_alone_through(since, until);
+        let hits = &self.hits[model.index()];
+        if hits.at(since).is_none() {
+            let from = since.max(self.measured_from);
+            let to = until.min(self.measured_to.unwrap_or(until));
+            if from < to {
+                self.false_open += to.since(from).0 - hits.shared(from, to);
+            }
+        }
+    }
+
+    /// All measures of the run.
+    #[must_use]
+    pub fn measured(&self) -> Vec<(Measure, Option<f64>)> {
+        let end = self.measured_to.unwrap_or(self.last);
+        let mut closed = self.clone();
+        for (at, since) in self.open.iter().enumerate() {
+            if let Some(since) = since {
+                closed.was_open(ModelId(at as u16), *since, end.max(*since));
+            }
+        }
+        let mut measured = vec![
+            (measure::FALSE_OPEN_TIME, closed.false_open_share(end)),
+            (measure::QUOTA_OVERSHOOT, self.overshoot),
+        ];
+        if self.has_faults {
+            measured.extend(closed.of_pairs(end));
+            measured.push((measure::SURVIVOR_LOAD, self.survivor_load(end)));
+            let windows = self.any.starts().zip(&self.fallen);
+            let counted = windows.filter(|(from, _)| self.measured_from <= *from && *from < end);
+            let (n, fallen) = counted.fold((0_u64, 0), |(n, sum), (_, m)| (n + 1, sum + m.len()));
+            measured.push((measure::FELL_AFTER_FIRST, mean(fallen as f64, n)));
+        }
+        measured
+    }
+
+    /// Open time without reason over the time without faults, all models together.
+    fn false_open_share(&self, end: SimTime) -> Option<f64> {
+        let whole = end.since(self.measured_from).0;
+        let free = |hits: &Spread| whole - hits.shared(self.measured_from, end);
+        let free: f64 = self.hits.iter().map(|hits| free(hits) as f64).sum();
+        (free > 0.0).then(|| self.false_open as f64 / free)
+    }
+
+    /// Detection and recovery over the pairs whose model was called while the fault lasted.
+    fn of_pairs(&self, end: SimTime) -> [(Measure, Option<f64>); 4] {
+        let pairs = || {
+            let all = self.pairs.iter().flat_map(|pairs| &pairs.all);
+            all.filter(|pair| pair.called && pair.from < end)
+        };
+        let over = |pairs: &dyn Fn() -> Vec<Pair>,
+                    from: fn(&Pair) -> SimTime,
+                    to: &dyn Fn(&Pair) -> Option<SimTime>,
+                    censored: &dyn Fn(&Pair) -> SimTime| {
+            let pairs = pairs();
+            let n = pairs.len() as u64;
+            let waited = |pair: &Pair| {
+                to(pair).unwrap_or_else(|| censored(pair)).since(from(pair)).as_secs_f64()
+            };
+            let seen = pairs.iter().filter(|pair| to(pair).is_some()).count();
+            (mean(pairs.iter().map(waited).sum(), n), mean(seen as f64, n))
+        };
+        let (detect, detected) = over(
+            &|| pairs().copied().collect(),
+            |pair| pair.from,
+            &|pair| pair.left_alone,
+            &|pair| pair.to.min(end),
+        );
+        let (recover, recovered) = over(
+            &|| pairs().filter(|pair| pair.frees && pair.to < end).copied().collect(),
+            |pair| pair.to,
+            &|pair| pair.served,
+            &|_| end,
+        );
+        [
+            (measure::TIME_TO_DETECT, detect),
+            (measure::DETECTED_SHARE, detected),
+            (measure::TIME_TO_RECOVER, recover),
+            (measure::RECOVERED_SHARE, recovered),
+        ]
+    }
+
+    /// Calls to models beside those that are hit, over what the same models get in the same time without faults.
+    fn survivor_load(&self, end: SimTime) -> Option<f64> {
+        let from = self.measured_from;
+        let seconds = |nanos: u64| nanos as f64 / NANOS_PER_SECOND as f64;
+        let in_faults = self.any.shared(from, end);
+        let calm = seconds(end.since(from).0 - in_faults);
+        let usual: f64 = self
+            .hits
+            .iter()
+            .zip(&self.calm)
+            .map(|(hits, calls)| *calls as f64 * seconds(in_faults - hits.shared(from, end)))
+            .sum();
+        let beside: u64 = self.beside.iter().sum();
+        (usual > 0.0 && calm > 0.0).then(|| beside as f64 / (usual / calm))
+    }
+}
+
+fn mean(sum: f64, n: u64) -> Option<f64> {
+    (n > 0).then(|| sum / n as f64)
+}
