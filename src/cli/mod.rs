@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use crate::analysis::expect::Tally;
 use crate::report;
+use crate::scenario::resolved::Resolved;
 use crate::scenario::{self, values::Seeds};
 
 /// Exit code of bad input: a scenario, a flag or a file that cannot be used.
@@ -43,11 +44,14 @@ enum Verb {
     Run(run::Run),
     /// Run a scenario with a list of learners as its variants, and compare them
     Compare(run::Compare),
-    /// Check scenarios and report every mistake
+    /// Check scenarios: report every mistake, and warn of settings that can never act
     Check {
         /// Scenario files
         #[arg(required = true, value_name = "SCENARIO")]
         scenarios: Vec<PathBuf>,
+        /// A warning fails like a mistake
+        #[arg(long)]
+        strict: bool,
         /// Let paths in a scenario lead out of its folder
         #[arg(long)]
         allow_outside: bool,
@@ -106,7 +110,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match arguments.verb {
         Verb::Run(run) => run.run(),
         Verb::Compare(compare) => compare.run(),
-        Verb::Check { scenarios, allow_outside } => check(&scenarios, allow_outside),
+        Verb::Check { scenarios, strict, allow_outside } => {
+            check(&scenarios, strict, allow_outside)
+        }
         Verb::New { path } => new::write(&path),
         Verb::Schema => {
             let schema = scenario::schema::json_schema();
@@ -164,8 +170,9 @@ fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
 }
 
-fn check(paths: &[PathBuf], allow_outside: bool) -> Result<(), Stop> {
+fn check(paths: &[PathBuf], strict: bool, allow_outside: bool) -> Result<(), Stop> {
     let mut reports = Vec::new();
+    let mut n_warnings = 0;
     for path in paths {
         match scenario::read(path, allow_outside) {
             Ok(resolved) => {
@@ -177,11 +184,24 @@ fn check(paths: &[PathBuf], allow_outside: bool) -> Result<(), Stop> {
                     resolved.seeds.len(),
                     resolved.blocks.len()
                 ))?;
+                warn(&resolved);
+                n_warnings += resolved.warnings.count();
             }
             Err(report) => reports.push(said(&report)),
         }
     }
+    if strict && n_warnings > 0 {
+        let s = if n_warnings == 1 { "" } else { "s" };
+        reports.push(format!("error: {n_warnings} warning{s} under --strict"));
+    }
     if reports.is_empty() { Ok(()) } else { Err(Stop::bad_input(reports.join("\n"))) }
+}
+
+/// Warns of what is set and can never act.
+fn warn(study: &Resolved) {
+    if study.warnings.count() > 0 {
+        complain(&study.warnings.to_string());
+    }
 }
 
 /// A report with the number of its problems at the end.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::progress::Bar;
-use super::{Stop, complain, diff, held, parse_seeds, print, said};
+use super::{Stop, complain, diff, held, parse_seeds, print, said, warn};
 use crate::analysis::expect::Tally;
 use crate::experiment;
 use crate::report::{self, Measured, Told};
@@ -172,6 +172,7 @@ impl Run {
         if !self.quiet {
             complain(&format!("{}: {}", study.name, study.question));
         }
+        warn(study);
         let bar = Bar::new(self.quiet);
         let threads = self.threads.map_or(0, usize::from);
         experiment::run(study, staging.path(), threads, &bar).map_err(|e| failed(&e))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Ended, Place, seconds};
+use super::{Ended, Place, choices, seconds};
 use crate::analysis::fit::Law;
 use crate::engine::End;
 use crate::results::SCHEMA_VERSION;
@@ -32,26 +32,32 @@ pub(super) fn manifest(
 ) -> Manifest {
     let models = scenario.model_names();
     let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
+    // The choices of a block stand one after the other.
     let blocks = scenario
         .blocks
-        .iter()
+        .chunk_by(|a, b| a.written() == b.written())
+        .map(|choices| &choices[0])
         .map(|block| BlockEntry {
-            name: block.name.clone(),
+            name: block.written().to_owned(),
             question: block.question.clone(),
             faults: block
                 .world
                 .faults
                 .iter()
-                .map(|fault| {
+                .enumerate()
+                .map(|(at, fault)| {
+                    let choice = block.choice.as_ref().filter(|choice| choice.fault == at);
                     let (hit, draw) = match &fault.target {
                         Target::Models(hit) => (hit.as_slice(), None),
                         Target::Draw(n) => (&[][..], Some(*n)),
                     };
+                    let hit = if choice.is_some() { &[][..] } else { hit };
                     FaultEntry {
                         name: fault.name.clone(),
                         effect: fault.effect.name().to_owned(),
                         models: named(hit),
                         draw,
+                        every_choice_of: choice.map(|choice| choice.models.len()),
                         from_s: fault.start.as_secs_f64(),
                         to_s: seconds(fault.end),
                     }
@@ -104,6 +110,7 @@ pub(super) fn manifest(
         registry_source: scenario.registry_source.clone(),
         assumed: scenario.assumed.clone(),
         blocks,
+        choices: choices::entries(scenario),
         variants: scenario.variants.iter().map(|v| v.name.clone()).collect(),
         orders: scenario.variants.iter().map(|v| v.stack.order.name().to_owned()).collect(),
         put_variants: scenario.put_variants.clone(),

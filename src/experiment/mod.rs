@@ -3,6 +3,7 @@
 //! A cell is a pure function of scenario, variant and seed. Consecutive cells form a part; parts follow from the number
 //! of cells alone and each is written by one worker, so bytes never depend on the number of threads.
 
+mod choices;
 mod control;
 mod describe;
 mod replay;
@@ -22,11 +23,11 @@ use crate::engine::{self, Digest};
 use crate::results::ResultsError;
 use crate::results::manifest::Manifest;
 use crate::results::parquet::PartWriter;
-use crate::results::part_files::PartFiles;
+use crate::results::part_files::{Muted, PartFiles};
 use crate::results::recorder::{Names, Recorder, Recording, RowSink};
 use crate::results::schema::{FaultRow, Faults, Summary, SummaryRow};
 use crate::routing::StackRule;
-use crate::scenario::resolved::{Block, Resolved, Variant};
+use crate::scenario::resolved::{Block, Record, Resolved, Variant};
 use crate::sim::stream::Streams;
 use crate::units::{Level, SimTime};
 
@@ -177,7 +178,9 @@ fn run_here(
     }
     control::write(scenario, &stacks, folder, progress)?;
     tuning::write(scenario, folder, progress)?;
-    write_summary(scenario, folder, &ended)?;
+    let means = choices::means(scenario, &ended);
+    write_summary(scenario, folder, &ended, &means)?;
+    choices::write(scenario, folder, n_parts, &ended, &means)?;
     write_faults(scenario, folder)?;
     let manifest = describe::manifest(
         scenario,
@@ -199,16 +202,25 @@ fn run_part(
 ) -> Result<Vec<Ended>, ResultsError> {
     let mut files = PartFiles::new(folder, part);
     let mut ended = Vec::with_capacity(cells.len());
+    let unrecorded = Resolved { record: unkept(scenario), ..scenario.clone() };
     for place in cells {
         if files.has_failed() || failed.load(Ordering::Relaxed) {
             break;
         }
-        let (digest, statistics) = run_cell(scenario, *place, &mut files);
+        let (digest, statistics) = match place.block.choice {
+            Some(_) => run_cell(&unrecorded, *place, &mut Muted(&mut files)),
+            None => run_cell(scenario, *place, &mut files),
+        };
         progress.run_ended(digest.n_tasks);
         ended.push(Ended { digest, values: statistics.values() });
     }
     files.finish()?;
     Ok(ended)
+}
+
+/// What is recorded of a choice of models: its measures, among them regret if it is asked for.
+fn unkept(scenario: &Resolved) -> Record {
+    Record { regret: scenario.record.regret, ..scenario.unrecorded().record }
 }
 
 fn run_cell<S: RowSink>(
@@ -252,16 +264,30 @@ fn run_cell<S: RowSink>(
     (digest, recorder.finish())
 }
 
-fn write_summary(scenario: &Resolved, folder: &Path, ended: &[Ended]) -> Result<(), ResultsError> {
+fn write_summary(
+    scenario: &Resolved,
+    folder: &Path,
+    ended: &[Ended],
+    means: &[choices::Means<'_>],
+) -> Result<(), ResultsError> {
     let n_seeds = scenario.seeds.len();
     let mut rows = Summary::default();
-    for (b, block) in scenario.blocks.iter().enumerate() {
-        let runs_of = |v: usize| &ended[(b * scenario.variants.len() + v) * n_seeds..][..n_seeds];
+    let own = scenario.blocks.iter().enumerate().filter(|(_, block)| block.choice.is_none());
+    let own = own.map(|(b, block)| {
+        let n = scenario.variants.len() * n_seeds;
+        let runs = ended[b * n..][..n].iter().map(|run| &run.values[..]).collect();
+        (block.name.as_str(), runs)
+    });
+    let of_choices = means
+        .iter()
+        .map(|means| (means.block, means.runs.iter().map(Vec::as_slice).collect::<Vec<_>>()));
+    for (block, runs) in own.chain(of_choices) {
+        let runs_of = |v: usize| &runs[v * n_seeds..][..n_seeds];
         for (v, variant) in scenario.variants.iter().enumerate() {
             let first = (v > 0).then(|| runs_of(0));
             for line in summarise(runs_of(v), first) {
                 rows.push(SummaryRow {
-                    block: &block.name,
+                    block,
                     variant: &variant.name,
                     level: line.level.map_or("all", Level::name),
                     window: line.window.name(),

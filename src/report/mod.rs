@@ -4,6 +4,7 @@ pub mod charts;
 mod bandit;
 mod belief_chart;
 mod beliefs;
+mod choices;
 mod comparison;
 mod criteria;
 mod curves;
@@ -45,6 +46,7 @@ pub use measured::Measured;
 pub use traffic::describe_traffic;
 
 use beliefs::Beliefs;
+use choices::EveryChoice;
 use comparison::Comparison;
 use criteria::Evidence;
 use document::Report;
@@ -92,6 +94,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let phases = Phases::read(folder, &evidence.days)?;
     let policies = Policies::read(folder)?;
     let recorded = RecordedReport::read(folder, &manifest)?;
+    let choices = EveryChoice::read(folder, &manifest)?;
     let mut charts = curves::draw(folder, &evidence, &subjects, &beliefs)?;
     for (name, chart) in recorded.iter().flat_map(RecordedReport::charts) {
         let rendered = chart.render().map_err(|cause| ReportError::Chart {
@@ -110,6 +113,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let comparison = comparison.as_ref();
     let mut reports: Vec<Report> = comparison.map(Comparison::report).into_iter().collect();
     reports.extend(recorded.as_ref().map(RecordedReport::report));
+    reports.extend(choices.as_ref().map(EveryChoice::report));
     let is_bandit = comparison::is_bandit(&manifest);
     let mut criteria = String::new();
     if !is_bandit {
@@ -143,7 +147,8 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         }
     };
     let prompts = recorded.as_ref().map(RecordedReport::console).unwrap_or_default();
-    let text = text + &prompts + &verdicts.console() + "\n" + &criteria;
+    let every = choices.as_ref().map(EveryChoice::console).unwrap_or_default();
+    let text = text + &prompts + &every + &verdicts.console() + "\n" + &criteria;
     Ok(Told { text, tally: verdicts.tally() })
 }
 

@@ -314,9 +314,10 @@ fn faults(text: &mut String, block: &BlockEntry) {
         put(text, "\nFaults:\n\n");
     }
     for fault in &block.faults {
-        let whom = match fault.draw {
-            Some(n) => format!("{n} models, drawn by each seed"),
-            None => fault.models.join(", "),
+        let whom = match (fault.draw, fault.every_choice_of) {
+            (_, Some(n)) => format!("every choice of {n} models"),
+            (Some(n), None) => format!("{n} models, drawn by each seed"),
+            (None, None) => fault.models.join(", "),
         };
         let until = match fault.to_s {
             Some(to) => span(to),

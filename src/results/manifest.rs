@@ -44,8 +44,11 @@ pub struct Manifest {
     pub assumed: Vec<(String, Vec<String>)>,
     /// Models in order of id.
     pub models: Vec<String>,
-    /// Worlds.
+    /// Worlds; of a block that is run for every choice of models, the block as it is written.
     pub blocks: Vec<BlockEntry>,
+    /// The choices of such blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<ChoicesEntry>,
     /// Names of the stacks, in order; differences are to the first.
     pub variants: Vec<String>,
     /// Name of each variant's order, or of its learner, in the order of the variants.
@@ -134,6 +137,29 @@ pub struct BlockEntry {
     pub bandit: Option<BanditEntry>,
 }
 
+/// All choices of models for a fault of a block to hit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoicesEntry {
+    /// The block.
+    pub block: String,
+    /// The fault.
+    pub fault: String,
+    /// How many models each choice has.
+    pub n_models: usize,
+    /// The choices, in order.
+    pub choices: Vec<ChoiceEntry>,
+}
+
+/// One choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceEntry {
+    /// The models that the fault hits.
+    pub models: Vec<String>,
+    /// By variant with a fallback: the levels of tasks for which it has no target that is not hit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_target: Vec<(String, Vec<String>)>,
+}
+
 /// A bandit problem, as far as reports need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BanditEntry {
@@ -160,6 +186,9 @@ pub struct FaultEntry {
     pub models: Vec<String>,
     /// How many models each seed draws.
     pub draw: Option<usize>,
+    /// The fault hits every choice of so many models, each in runs of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_choice_of: Option<usize>,
     /// Start in seconds.
     pub from_s: f64,
     /// End in seconds; null if it lasts to the end of the run.

@@ -1,6 +1,7 @@
 //! The files of one part: a table's file is made with its first row, but for the first part, which has every table.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use crate::results::ResultsError;
@@ -41,12 +42,27 @@ impl PartFiles {
     }
 
     fn write<T: Table>(&mut self, table: &T) -> Result<(), ResultsError> {
-        let name = T::DOC.name;
-        if !self.writers.contains_key(name) {
-            let writer = PartWriter::create::<T>(&self.folder, self.part)?;
-            self.writers.insert(name, writer);
+        self.writer::<T>()?.write(table)
+    }
+
+    /// The table's file, which is made where it is not there yet.
+    fn writer<T: Table>(&mut self) -> Result<&mut PartWriter, ResultsError> {
+        Ok(match self.writers.entry(T::DOC.name) {
+            Entry::Occupied(writer) => writer.into_mut(),
+            Entry::Vacant(place) => place.insert(PartWriter::create::<T>(&self.folder, self.part)?),
+        })
+    }
+}
+
+/// The same files without the rows of a run: those of its tables that the first part has are there all the same.
+pub struct Muted<'f>(pub &'f mut PartFiles);
+
+impl RowSink for Muted<'_> {
+    fn take<T: Table>(&mut self, _: &T) {
+        let files = &mut *self.0;
+        if files.error.is_none() && files.part == 0 {
+            files.error = files.writer::<T>().err();
         }
-        self.writers.get_mut(name).map_or(Ok(()), |writer| writer.write(table))
     }
 }
 

@@ -7,6 +7,7 @@ mod compare;
 mod decode;
 mod folder;
 pub mod layer;
+pub mod lint;
 mod load;
 mod problem;
 mod reader;

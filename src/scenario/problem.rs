@@ -81,15 +81,24 @@ impl Problems {
 
     /// Prints all problems, sorted by file and position; those without a place come first.
     pub fn report(&self, sources: &SourceMap) -> Report {
+        self.printed("error", sources)
+    }
+
+    /// The same for what is no error.
+    pub fn warnings(&self, sources: &SourceMap) -> Report {
+        self.printed("warning", sources)
+    }
+
+    fn printed(&self, what: &str, sources: &SourceMap) -> Report {
         let mut sorted: Vec<&Problem> = self.list.iter().collect();
         sorted.sort_by_key(|problem| problem.span);
-        let texts = sorted.into_iter().map(|p| print(p, sources)).collect();
+        let texts = sorted.into_iter().map(|p| print(what, p, sources)).collect();
         Report { texts }
     }
 }
 
 /// The printed problems of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     texts: Vec<String>,
 }
@@ -112,15 +121,15 @@ impl Display for Report {
 
 impl std::error::Error for Report {}
 
-fn print(problem: &Problem, sources: &SourceMap) -> String {
+fn print(what: &str, problem: &Problem, sources: &SourceMap) -> String {
     let Problem { message, cure, .. } = problem;
     let Some(place) = problem.span.and_then(|span| sources.place(span)) else {
-        return format!("error: {message}; {cure}\n");
+        return format!("{what}: {message}; {cure}\n");
     };
     let Place { name, line, column, text, marked } = place;
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(out, "error: {name}:{line}:{column}: {message}");
+    let _ = writeln!(out, "{what}: {name}:{line}:{column}: {message}");
     let _ = writeln!(out, "{line:>5} | {}", text.replace(hidden, "\u{fffd}"));
     let gutter = " ".repeat(line.to_string().len().max(5));
     let _ = write!(out, "{gutter} | ");

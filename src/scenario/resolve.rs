@@ -3,6 +3,7 @@
 mod admission;
 mod bandit;
 mod breaker;
+mod choices;
 mod daily;
 mod expect;
 mod fitted;
@@ -26,19 +27,21 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::choices::ToChoose;
 use self::expect::World;
 use self::fitted::Fits;
 use self::prices::Priced;
 pub use self::recorded::{LeftOut, Recorded};
 use super::decode::decode;
 use super::layer::{self, Block as MergedBlock};
+use super::lint;
 use super::load::{Loaded, load, load_kept};
 use super::problem::{Problems, Report, closest};
 use super::resolved::{Block, Criteria, Record, Resolved, Variant};
 use super::source::{Span, Spanned};
 use super::tree::{Node, Path as TreePath};
 use super::values::{FaultTime, LocalDateTime, Seeds};
-use super::written::{End as WrittenEnd, Name, Stack, Study, Time};
+use super::written::{End as WrittenEnd, Name, Stack, Study, Time, WrittenBlock};
 use crate::calendar::instant_of;
 use crate::engine::End;
 use crate::registry::Registry;
@@ -116,6 +119,8 @@ struct Resolver<'a> {
     priced: Option<Priced>,
     /// The price lists that faults of the block at hand use.
     price_lists: Vec<Vec<[f64; 2]>>,
+    /// The faults of the block at hand that hit every choice of so many models.
+    to_choose: Vec<ToChoose>,
 }
 
 fn name_of(block: &MergedBlock) -> String {
@@ -173,7 +178,13 @@ impl Models {
 
 impl<'a> Resolver<'a> {
     fn new(loaded: &'a mut Loaded) -> Self {
-        Self { loaded, traces: BTreeMap::new(), priced: None, price_lists: Vec::new() }
+        Self {
+            loaded,
+            traces: BTreeMap::new(),
+            priced: None,
+            price_lists: Vec::new(),
+            to_choose: Vec::new(),
+        }
     }
 
     fn problems(&mut self) -> &mut Problems {
@@ -229,7 +240,9 @@ impl<'a> Resolver<'a> {
         let variants = variants?;
         let compare = self.compare(&variants, &setting.blocks, &seeds);
         let parameter_studies = self.parameter_studies(&models, &variants, &seeds);
+        self.without_selection(&setting.blocks, &variants);
         let records_tasks = asks || setting.blocks.iter().all(|block| block.bandit.is_none());
+        let warnings = self.warnings(&variants, &setting);
         let clock = setting.clock;
         let recorded = setting.recorded;
         let mut texts = self.loaded.sources.texts();
@@ -262,9 +275,9 @@ impl<'a> Resolver<'a> {
             blocks: setting
                 .blocks
                 .into_iter()
-                .enumerate()
-                .map(|(at, block)| {
-                    let question = written.blocks.get(at).and_then(|b| b.question.clone());
+                .map(|block| {
+                    let own = |b: &&WrittenBlock| b.name.value == block.written();
+                    let question = written.blocks.iter().find(own).and_then(|b| b.question.clone());
                     Block { question, ..block }
                 })
                 .collect(),
@@ -283,7 +296,32 @@ impl<'a> Resolver<'a> {
                 bins: u32::try_from(written.record.bins.get()).ok()?,
             },
             criteria,
+            warnings,
         })
+    }
+
+    /// What is set and can never act; nothing is said of a scenario that is wrong.
+    fn warnings(&mut self, variants: &[Variant], setting: &Setting) -> Report {
+        if !self.loaded.problems.is_empty() {
+            return Report::default();
+        }
+        let tree = self.loaded.tree.clone();
+        let base = tree.child("stack");
+        let written = tree.child("variants").map_or(&[][..], Node::items);
+        let stacks: Vec<Node> = (0..variants.len())
+            .map(|at| {
+                let over = written.get(at).and_then(|node| node.child("stack"));
+                let preset = self.preset(base, over);
+                layer::stack(preset.as_ref(), base, over)
+            })
+            .collect();
+        let setting = lint::Setting {
+            blocks: &setting.blocks,
+            registry: &setting.registry,
+            end: setting.clock.end,
+        };
+        let found = lint::find(variants, &stacks, &setting, &self.loaded.sources);
+        found.warnings(&self.loaded.sources)
     }
 
     /// The registry and the table of outcomes, each of which may say what is in the other.
@@ -338,17 +376,19 @@ impl<'a> Resolver<'a> {
         let is_readable = recorded.as_ref().is_none_or(Option::is_some);
         let recorded = recorded.flatten();
         let models = Models { fits: recorded.clone().map(Fits::new), ..models };
-        let blocks: Vec<Option<Block>> = merged
-            .iter()
-            .map(|block| {
-                self.block(block, clock.as_ref(), registry.as_ref(), &models, recorded.as_ref())
-            })
-            .collect();
-        let worlds = merged.iter().zip(&blocks).map(|(merged, block)| World {
-            name: name_of(merged),
-            has_faults: block.as_ref().map(|block| !block.world.faults.is_empty()),
-        });
-        let worlds = worlds.collect();
+        let mut blocks: Vec<Option<Block>> = Vec::new();
+        let mut worlds = Vec::new();
+        for block in merged {
+            let name = name_of(block);
+            let of_choice =
+                self.block(block, clock.as_ref(), registry.as_ref(), &models, recorded.as_ref());
+            let has_faults = of_choice.as_ref().map(|block| !block.world.faults.is_empty());
+            worlds.push(World { name, has_faults });
+            match of_choice {
+                Some(block) => blocks.extend(self.chosen(block).into_iter().map(Some)),
+                None => blocks.push(None),
+            }
+        }
         let setting = || {
             let time = time?;
             let (registry, registry_source, assumed) = registry?;
@@ -448,6 +488,7 @@ impl<'a> Resolver<'a> {
         );
         self.different(study.task_types.iter().map(|t| &t.name), "task type");
         self.different(study.random_faults.iter().map(|f| &f.name), "random fault");
+        self.to_choose.clear();
         let (registry, _, _) = registry?;
         let world = self.world(&study, (&merged.tree, &dropped), clock, registry, models, recorded);
         let workload = self.workload(
@@ -460,6 +501,7 @@ impl<'a> Resolver<'a> {
         let world = world?;
         Some(Block {
             name: name_of(merged),
+            choice: None,
             question: None,
             training_world: world.on(recorded.map(|own| &own.train)).map(Arc::new),
             world: Arc::new(world),

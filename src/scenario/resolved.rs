@@ -16,9 +16,10 @@ use crate::registry::Registry;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::order::OrderRule;
+use crate::scenario::problem::Report;
 pub use crate::scenario::resolve::{LeftOut, Recorded};
 use crate::sim::stream::Streams;
-use crate::units::{NANOS_PER_SECOND, SimTime};
+use crate::units::{ModelId, NANOS_PER_SECOND, SimTime};
 use crate::world::WorldSpec;
 use crate::world::bandit::Problem;
 use crate::world::expectation::Lengths;
@@ -80,6 +81,8 @@ pub struct Resolved {
     pub parameter_studies: Vec<ParameterStudy>,
     /// How the Stage 4 plan's criteria are answered, if the study asks for it.
     pub criteria: Option<Criteria>,
+    /// What is set and can never act.
+    pub warnings: Report,
 }
 
 /// What answering the plan's criteria takes besides the study itself.
@@ -117,11 +120,24 @@ pub struct ParameterStudy {
     pub selection_seeds: Vec<u64>,
 }
 
+/// One of all choices of so many models for a fault to hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The block as it is written.
+    pub of: String,
+    /// Position of the fault in the world.
+    pub fault: usize,
+    /// Whom it hits, in order of id.
+    pub models: Vec<ModelId>,
+}
+
 /// One world.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// Name.
     pub name: String,
+    /// The choice that it is, where a block is run for every choice of models.
+    pub choice: Option<Choice>,
     /// What this block is to answer, if it has a question of its own.
     pub question: Option<String>,
     /// The truth.
@@ -137,6 +153,14 @@ pub struct Block {
     pub registry: Arc<Registry>,
     /// The bandit problem that is played instead, in bandit mode.
     pub bandit: Option<Arc<Problem>>,
+}
+
+impl Block {
+    /// The name of the block as it is written, under which all its choices are reported.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        self.choice.as_ref().map_or(&self.name, |choice| &choice.of)
+    }
 }
 
 /// One stack.

@@ -362,8 +362,35 @@ table! {
     }
 }
 
+table! {
+    /// One row per choice of models that a fault hits, variant, seed and level, where a block is run for every choice: what
+    /// became of the tasks that arrive while a fault lasts.
+    Choices of ChoiceRow, "choices" {
+        /// Block of the scenario.
+        block: &'n str,
+        /// Number of the choice within the block, from 0.
+        choice: u64,
+        /// Names of the models that the fault hits, separated by commas.
+        models: &'n str,
+        /// Variant of the stack.
+        variant: &'n str,
+        /// Seed.
+        seed: u64,
+        /// all, or L1 to L4.
+        level: &'n str,
+        /// Tasks.
+        tasks: f64,
+        /// Share of them that was answered within their deadline; null where none arrived.
+        availability: Option<f64>,
+        /// Share that needed a fallback; null where none arrived.
+        triggered: Option<f64>,
+        /// Of these, the share that another model answered within the deadline; null where none needed one.
+        fallback_served_rate: Option<f64>,
+    }
+}
+
 /// Documentation of every table.
-pub const TABLES: [TableDoc; 23] = [
+pub const TABLES: [TableDoc; 24] = [
     Tasks::DOC,
     Attempts::DOC,
     Fallbacks::DOC,
@@ -387,4 +414,5 @@ pub const TABLES: [TableDoc; 23] = [
     Summary::DOC,
     Faults::DOC,
     Tuning::DOC,
+    Choices::DOC,
 ];

@@ -81,6 +81,7 @@ impl Resolver<'_> {
         let longest = problems.iter().map(|(problem, _)| problem.horizon).max().unwrap_or(1);
         let blocks = merged.iter().zip(problems).map(|(block, (problem, names))| Block {
             name: block.name.as_ref().map_or(ONLY_BLOCK.to_owned(), |name| name.value.clone()),
+            choice: None,
             question: None,
             world: Arc::new(empty_world()),
             workload: WorkloadSpec::FixedInterval { interval: SimDuration(NANOS_PER_SECOND) },

@@ -227,10 +227,14 @@ impl Resolver<'_> {
                 self.problems().add(whole, format!("the fault has no `{key}`"), cure);
             }
         }
-        let target = match ["models", "provider", "draw", "everything"].into_iter().any(touched) {
+        let keys = ["models", "provider", "draw", "every_choice_of", "everything"];
+        let target = match keys.into_iter().any(touched) {
             true => None,
             false => self.target(written, whole, registry, models),
         };
+        if let (Some(n), Some(_)) = (written.every_choice_of, &target) {
+            self.to_choose(at, n.get(), span("every_choice_of"), registry);
+        }
         let effect = match &written.effect {
             Some(written) if !touched("effect") => {
                 self.effect(written, span("effect"), target.as_ref(), registry)
@@ -295,7 +299,11 @@ impl Resolver<'_> {
         models: &Models,
     ) -> Option<Target> {
         let everything = written.everything == Some(true);
-        match (&written.models, &written.provider, &written.draw, everything) {
+        // Until the choices are made, a choice is a draw of so many.
+        let (draw, choice) = (&written.draw, &written.every_choice_of);
+        let (draw, is_twice) = (draw.or(*choice), draw.is_some() && choice.is_some());
+        match (&written.models, &written.provider, &draw, everything) {
+            _ if is_twice => self.no_target(whole),
             (Some(names), None, None, false) if !names.is_empty() => {
                 Some(Target::Models(models.ids(names, self.problems())))
             }
@@ -305,19 +313,23 @@ impl Resolver<'_> {
             (None, None, Some(n), false) => {
                 let n = n.get() as usize;
                 if n > registry.models.len() {
-                    let message = format!("`draw` takes {n} of {} models", registry.models.len());
-                    self.problems().add(whole, message, "draw no more models than there are");
+                    let message =
+                        format!("the fault takes {n} of {} models", registry.models.len());
+                    self.problems().add(whole, message, "take no more models than there are");
                 }
                 Some(Target::Draw(n))
             }
             (None, None, None, true) => Some(Target::Models(registry.ids().collect())),
-            _ => {
-                let message = "the fault does not say whom it hits, or says it twice";
-                let cure = "write exactly one of `models`, `provider`, `draw` and `everything`";
-                self.problems().add(whole, message, cure);
-                None
-            }
+            _ => self.no_target(whole),
         }
+    }
+
+    fn no_target(&mut self, whole: Span) -> Option<Target> {
+        let message = "the fault does not say whom it hits, or says it twice";
+        let cure =
+            "write exactly one of `models`, `provider`, `draw`, `every_choice_of` and `everything`";
+        self.problems().add(whole, message, cure);
+        None
     }
 
     /// The models of a provider.

@@ -31,6 +31,11 @@ impl Duration {
         Self(millis as u64 * 1_000_000)
     }
 
+    /// A duration for messages.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
     /// The nanoseconds, which fit an `i64` as well.
     pub const fn nanos(self) -> u64 {
         self.0

@@ -112,13 +112,17 @@ pub struct Fault {
     /// What the fault does to the models it hits.
     #[schemars(required)]
     pub effect: Option<Effect>,
-    /// The models it hits. Write exactly one of `models`, `provider`, `draw` and `everything`.
+    /// The models it hits. Write exactly one of `models`, `provider`, `draw`, `every_choice_of` and `everything`.
     #[schemars(extend("examples" = [["Groq"]]))]
     pub models: Option<Vec<Name>>,
     /// The provider all of whose models it hits.
     pub provider: Option<Name>,
     /// How many models it hits; each seed draws them anew.
     pub draw: Option<Count>,
+    /// How many models it hits: the block is run once for every choice of so many, and reported as one, by its means over all
+    /// choices and choice by choice in `reports/choices.md`.
+    #[schemars(example = 5)]
+    pub every_choice_of: Option<Count>,
     /// Whether it hits all models.
     pub everything: Option<bool>,
     /// When it starts: a local time of day on the first day, a local date and time, or a time after the start of the
