@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use reflexarc::analysis::run::Bins;
 use reflexarc::calendar::LocalClock;
-use reflexarc::domain::{ModelSet, Outcome, TaskRecord};
+use reflexarc::domain::{ModelSet, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer, Unobserved};
 use reflexarc::learners::{CARDS, Context, Features, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
