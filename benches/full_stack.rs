@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use reflexarc::analysis::run::Bins;
 use reflexarc::calendar::LocalClock;
-use reflexarc::domain::{ModelSet, Outcome, TaskRecord};
+use reflexarc::domain::{ModelSet, TaskRecord};
 use reflexarc::engine::{self, Cell, End, Observer, Unobserved};
 use reflexarc::learners::{CARDS, Context, Features, Feedback, Learner, LearnerConfig, Prior};
 use reflexarc::math;
@@ -25,8 +25,8 @@ use reflexarc::results::column::Table;
 use reflexarc::results::part_files::PartFiles;
 use reflexarc::results::recorder::{Discarded, Names, Recorder, Recording, RowSink};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::fallback::{Backoff, RetryPlan, RetryTarget};
 use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::retry::{Backoff, OnFailure, OnFailures, RetryPlan, RetryTarget};
 use reflexarc::sim::stream::{Purpose, Streams};
 use reflexarc::units::{Level, ModelId, SimDuration, TaskId};
 use reflexarc::world::ServiceShape;
@@ -75,15 +75,16 @@ fn gateway(order: OrderRule, slots: u32) -> Cell {
     draft.stack.retry = RetryPlan {
         max_retries: 2,
         target: RetryTarget::Another,
-        on: Outcome::ALL[1..].to_vec(),
         backoff: Backoff::Exponential {
             first: SimDuration::from_secs_f64(0.5),
             factor: 2.0,
-            jitter: 0.5,
             max: SimDuration::MAX,
+            spread: (0.5, 1.5),
+            added: SimDuration::ZERO,
         },
         ..RetryPlan::none()
     };
+    draft.stack.on = OnFailures::all(OnFailure::RETRY);
     draft.stack.breaker = BreakerRule::Stage4(Stage4Rule {
         failures_to_open: 5,
         open_for: SimDuration::from_secs_f64(60.0),

@@ -62,6 +62,13 @@ pub fn date_of(seconds: f64) -> String {
     instant.to_zoned(TimeZone::UTC).date().to_string()
 }
 
+/// Date and time in a zone, to the millisecond, of an instant of a run that starts at `start`.
+#[must_use]
+pub fn local_text(start: Timestamp, zone: &TimeZone, at: SimTime) -> String {
+    let local = timestamp(start, at).to_zoned(zone.clone());
+    local.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}
+
 /// A day and a time of day in local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalTime {

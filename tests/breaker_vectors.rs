@@ -94,7 +94,6 @@ fn differs(replay: &mut Replay, now: SimTime, columns: &[String], row: &[Value])
         let (Some((_, figure)), Some(wanted)) = (figure, number(value)) else { continue };
         replay.compared += 1;
         // Java's floats are written in their shortest form.
-        #[expect(clippy::cast_possible_truncation, reason = "compared as the float that it is")]
         let equal =
             *figure == wanted || *figure as f32 == wanted as f32 && column.ends_with("rate");
         if !equal {
@@ -208,7 +207,6 @@ fn resilience4j(config: &Value) -> (BreakerRule, Verdict) {
             Interval::Exponential { initial: whole(1), multiplier, max: whole(3) }
         }
     };
-    #[expect(clippy::cast_possible_truncation, reason = "the library has floats")]
     let percent = |key: &str| config[key].as_f64().expect("a percentage") as f32;
     let rule = Resilience4jRule {
         sliding_window_type: match config["slidingWindowType"].as_str() {
@@ -247,7 +245,6 @@ fn arguments(call: &str) -> (&str, Vec<f64>) {
     (name, parts.map(|part| part.trim().parse().expect("a number")).collect())
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small whole numbers")]
 fn failsafe_go(config: &Value) -> (BreakerRule, Verdict) {
     let mut rule = FailsafeGoRule::default();
     let calls = config["builder"].as_array().expect("calls");
@@ -311,11 +308,6 @@ fn opossum(config: &Value) -> (BreakerRule, Verdict) {
     (BreakerRule::Opossum(rule), if filtered { Verdict::Ignored } else { Verdict::Failure })
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "small whole numbers of milliseconds"
-)]
 fn seconds(arguments: &Value, key: &str, default: SimDuration) -> SimDuration {
     arguments[key].as_f64().map_or(default, |s| millis((s * 1e3).round() as u64))
 }
@@ -420,7 +412,6 @@ fn failsafe_rs(config: &Value) -> (BreakerRule, Verdict) {
 fn recloser(config: &Value) -> (BreakerRule, Verdict) {
     let known = RecloserRule::default();
     let builder = &config["builder"];
-    #[expect(clippy::cast_possible_truncation, reason = "the crate has floats")]
     let rate =
         |key: &str| builder[key].as_f64().or(builder["error_rate"].as_f64()).map(|r| r as f32);
     let doubles = builder["strategy"] == "double_cap8";

@@ -313,7 +313,10 @@ fn a_warning_has_a_place_a_reason_and_a_cure() {
         "warning: x.toml:{place}:7: `retry.backoff` has no effect, as no call is retried\n"
     );
     assert!(text.starts_with(&expected), "{text}");
-    assert!(text.ends_with("^ write `retry.max_retries` of at least 1, or leave it out\n"), "{text}");
+    assert!(
+        text.ends_with("^ write `retry.max_retries` of at least 1, or leave it out\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use reflexarc::results::column::Table;
 use reflexarc::results::manifest::Manifest;
 use reflexarc::results::parquet::Rows;
 use reflexarc::results::schema::{Faults, Measures, Tasks};
-use reflexarc::routing::fallback::FallbackPlan;
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::OrderRule;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};

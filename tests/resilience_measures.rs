@@ -23,11 +23,13 @@ use reflexarc::domain::{
 };
 use reflexarc::engine::{self, Cell, End, Observer, Sample};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
-use reflexarc::routing::fallback::FallbackPlan;
+use reflexarc::routing::fallback::{FallbackPlan, Ranking};
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::retry::OnFailure;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
 use reflexarc::world::ServiceShape;
+use reflexarc::world::conditions::Down;
 use reflexarc::world::fault::{Effect, FaultSpec, Target};
 use reflexarc::world::limits::Limits;
 use reflexarc::world::workload::WorkloadSpec;
@@ -77,7 +79,7 @@ impl Observer for Both {
         let quotas: Vec<_> = sample.quotas.iter().map(|q| state(q.used, q.limit)).collect();
         self.statistics.resilience.quotas_seen(at, quotas.iter().copied());
         self.quotas.push((at, quotas));
-        self.due = self.due + SimDuration::from_secs_f64(50.0);
+        self.due += SimDuration::from_secs_f64(50.0);
     }
 }
 
@@ -141,6 +143,7 @@ fn fault(effect: Effect, models: &[u16], from: f64, to: f64) -> FaultSpec {
         end: instant(to),
         ramp: SimDuration::ZERO,
         kills_in_flight: false,
+        first_calls: None,
     }
 }
 
@@ -158,11 +161,12 @@ fn steady(n: usize, faults: Vec<FaultSpec>) -> Draft {
         failures_to_open: 3,
         open_for: seconds(60.0),
         successes_to_close: 2,
+        ..Stage4Rule::default()
     });
     draft
 }
 
-const OUTAGE: Effect = Effect::Outage { hang: false };
+const OUTAGE: Effect = Effect::Outage { form: Down::Error };
 
 #[test]
 fn an_outage_of_the_first_model_worked_by_hand() {
@@ -229,7 +233,8 @@ fn what_is_never_noticed_or_never_comes_back_counts_in_full() {
 fn a_model_that_is_held_back_is_left_alone_without_a_breaker() {
     let mut draft = steady(2, vec![fault(Effect::KeyRevoked, &[0], 99.5, 199.5)]);
     draft.stack.breaker = BreakerRule::None;
-    draft.stack.auth_recheck = seconds(30.0);
+    let hold = OnFailure { hold: seconds(30.0), ..OnFailure::FALL_BACK };
+    draft.stack.on = draft.stack.on.with(Outcome::Auth, hold);
     draft.world.refusal_time = seconds(0.05);
     let both = run(&draft.build(), 1);
     // Refused at 100.05; the task of 101 passes it over.
@@ -318,169 +323,216 @@ fn an_answer_that_is_asked_for_again_is_wasted() {
     assert_close("cost", of_run(&both, measure::WASTED_COST_SHARE), Some(0.5));
 }
 
-fn cell_has_no_end(cell: &Cell) -> bool {
-    matches!(cell.end, End::Tasks(_))
+/// Everything that a run showed, to recount its measures from.
+struct Recount<'a> {
+    faults: Vec<FaultSpan>,
+    both: &'a Both,
+    n_models: u16,
+    /// When arrivals stop, or the last instant seen where their number says so.
+    end: SimTime,
+    ends_by_time: bool,
 }
 
-/// All measures of resilience, recounted from everything that the run showed.
-fn recounted(cell: &Cell, both: &Both, seed: u64) -> Vec<(Measure, Option<f64>)> {
-    let faults = hits(cell, seed);
-    let record = &both.record;
-    let n_models = cell.world.models.len() as u16;
-    let end = match cell.end {
-        End::At(at) => at,
-        End::Tasks(_) => {
-            let calls = record.attempts.iter().map(|c| c.dispatched + c.response.duration);
-            let sampled = both.quotas.iter().map(|(at, _)| *at);
-            calls
-                .chain(record.breaker.iter().map(|b| b.at))
-                .chain(sampled)
-                .max()
-                .unwrap_or_default()
-        }
-    };
-    let hit = |at: SimTime, model: ModelId| {
-        faults.iter().any(|f| f.models.contains(model) && f.from <= at && at < f.to)
-    };
-    let any = |at: SimTime| faults.iter().any(|f| f.from <= at && at < f.to);
-    // Every instant at which something about faults or breakers changes: between two of them all is constant.
-    let mut edges: Vec<SimTime> = faults
-        .iter()
-        .flat_map(|f| [f.from, f.to])
-        .chain(record.breaker.iter().map(|b| b.at))
-        .chain([SimTime::ZERO, end])
-        .filter(|at| *at <= end)
-        .collect();
-    edges.sort_unstable();
-    edges.dedup();
-    let opened_at = |at: SimTime, model: ModelId| {
-        let last = record.breaker.iter().rfind(|b| b.model == model && b.at <= at);
-        last.filter(|b| b.to == BreakerState::Open).map(|b| b.at)
-    };
-    let mut left_alone: Vec<(SimTime, ModelId)> = record
-        .breaker
-        .iter()
-        .filter(|b| b.to == BreakerState::Open)
-        .map(|b| (b.at, b.model))
-        .collect();
-    for task in &record.tasks {
-        let Some((model, _)) = task.trigger else { continue };
-        let calls = record.attempts.iter().filter(|call| call.task == task.task);
-        if calls.clone().all(|call| call.model != model) {
-            let steps = record.steps.iter().filter(|step| step.task == task.task);
-            left_alone.push((steps.map(|step| step.started).max().unwrap(), model));
-        }
+type Measured = Vec<(Measure, Option<f64>)>;
+
+fn over(sum: f64, n: f64) -> Option<f64> {
+    (n > 0.0).then(|| sum / n)
+}
+
+fn ended(call: &AttemptRecord) -> SimTime {
+    call.dispatched + call.response.duration
+}
+
+impl<'a> Recount<'a> {
+    fn new(cell: &Cell, both: &'a Both, seed: u64) -> Self {
+        let record = &both.record;
+        let sampled = both.quotas.iter().map(|(at, _)| *at);
+        let all = record.attempts.iter().map(ended).chain(record.breaker.iter().map(|b| b.at));
+        let (end, ends_by_time) = match cell.end {
+            End::At(at) => (at, true),
+            End::Tasks(_) => (all.chain(sampled).max().unwrap_or_default(), false),
+        };
+        let n_models = cell.world.models.len() as u16;
+        Self { faults: hits(cell, seed), both, n_models, end, ends_by_time }
     }
-    let (mut detect, mut detected, mut n) = (0.0, 0.0, 0.0);
-    let (mut recover, mut recovered, mut m) = (0.0, 0.0, 0.0);
-    for fault in faults.iter().filter(|f| f.stops && f.from < f.to && f.from < end) {
-        for model in fault.models.iter() {
-            let calls = || record.attempts.iter().filter(|call| call.model == model);
+
+    fn models(&self) -> impl Iterator<Item = ModelId> + use<> {
+        (0..self.n_models).map(ModelId)
+    }
+
+    fn hit(&self, at: SimTime, model: ModelId) -> bool {
+        self.faults.iter().any(|f| f.models.contains(model) && f.from <= at && at < f.to)
+    }
+
+    fn any(&self, at: SimTime) -> bool {
+        self.faults.iter().any(|f| f.from <= at && at < f.to)
+    }
+
+    /// Since when one of a model's breakers at least has been open, if one is.
+    fn opened_at(&self, at: SimTime, model: ModelId) -> Option<SimTime> {
+        let (mut n_open, mut since) = (0, None);
+        let changes = self.both.record.breaker.iter();
+        for change in changes.filter(|b| b.model == model && b.at <= at) {
+            let is_open = |state| i32::from(state == BreakerState::Open);
+            let before = n_open;
+            n_open += is_open(change.to) - is_open(change.from);
+            if before == 0 && n_open > 0 {
+                since = Some(change.at);
+            }
+        }
+        since.filter(|_| n_open > 0)
+    }
+
+    /// Instants at which a model was left alone: its breaker opened, or a step passed it over.
+    fn left_alone(&self) -> Vec<(SimTime, ModelId)> {
+        let record = &self.both.record;
+        let opened = record.breaker.iter().filter(|b| b.to == BreakerState::Open);
+        let mut all: Vec<(SimTime, ModelId)> = opened.map(|b| (b.at, b.model)).collect();
+        for task in &record.tasks {
+            let Some((model, _)) = task.trigger else { continue };
+            let mut calls = record.attempts.iter().filter(|call| call.task == task.task);
+            if calls.all(|call| call.model != model) {
+                let steps = record.steps.iter().filter(|step| step.task == task.task);
+                all.extend(steps.map(|step| step.started).max().map(|at| (at, model)));
+            }
+        }
+        all
+    }
+
+    fn pairs(&self) -> Measured {
+        let left_alone = self.left_alone();
+        let (mut detect, mut detected, mut n) = (0.0, 0.0, 0.0);
+        let (mut recover, mut recovered, mut m) = (0.0, 0.0, 0.0);
+        let stopping = self.faults.iter().filter(|f| f.stops && f.from < f.to && f.from < self.end);
+        for (fault, model) in stopping.flat_map(|f| f.models.iter().map(move |model| (f, model))) {
+            let calls = || self.both.record.attempts.iter().filter(|call| call.model == model);
             let within = |at: SimTime| fault.from <= at && at < fault.to;
             if !calls().any(|call| within(call.dispatched)) {
                 continue;
             }
-            let already = opened_at(fault.from, model).is_some().then_some(fault.from);
+            let already = self.opened_at(fault.from, model).is_some().then_some(fault.from);
             let alone = left_alone.iter().filter(|(at, m)| *m == model && within(*at));
             let first = alone.map(|(at, _)| *at).chain(already).min();
             n += 1.0;
             detected += f64::from(u8::from(first.is_some()));
-            detect += first.unwrap_or(fault.to.min(end)).since(fault.from).as_secs_f64();
+            detect += first.unwrap_or(fault.to.min(self.end)).since(fault.from).as_secs_f64();
             let holds = |other: &FaultSpan| {
                 other.stops
                     && other.models.contains(model)
                     && other.from <= fault.to
                     && fault.to < other.to
             };
-            if fault.to >= end || faults.iter().any(holds) {
+            if fault.to >= self.end || self.faults.iter().any(holds) {
                 continue;
             }
             let served = calls().filter(|call| call.served && call.dispatched >= fault.to);
-            let first = served.map(|call| call.dispatched + call.response.duration).min();
+            let first = served.map(ended).min();
             m += 1.0;
             recovered += f64::from(u8::from(first.is_some()));
-            recover += first.unwrap_or(end).since(fault.to).as_secs_f64();
+            recover += first.unwrap_or(self.end).since(fault.to).as_secs_f64();
         }
+        vec![
+            (measure::TIME_TO_DETECT, over(detect, n)),
+            (measure::DETECTED_SHARE, over(detected, n)),
+            (measure::TIME_TO_RECOVER, over(recover, m)),
+            (measure::RECOVERED_SHARE, over(recovered, m)),
+        ]
     }
-    let models = || (0..n_models).map(ModelId);
-    let (mut false_open, mut free, mut usual, mut in_faults, mut calm) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    let mut beside_time = vec![0.0; usize::from(n_models)];
-    for span in edges.windows(2) {
-        let (at, length) = (span[0], span[1].since(span[0]).as_secs_f64());
-        let time = if any(at) { &mut in_faults } else { &mut calm };
-        *time += length;
-        for model in models().filter(|m| !hit(at, *m)) {
-            free += length;
-            if any(at) {
-                beside_time[model.index()] += length;
+
+    /// From one instant to the next at which anything changes, between which all is constant.
+    fn open_and_load(&self) -> Measured {
+        let record = &self.both.record;
+        let ends = self.faults.iter().flat_map(|f| [f.from, f.to]);
+        let mut edges: Vec<SimTime> = ends
+            .chain(record.breaker.iter().map(|b| b.at))
+            .chain([SimTime::ZERO, self.end])
+            .filter(|at| *at <= self.end)
+            .collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let (mut false_open, mut free, mut usual, mut calm) = (0.0, 0.0, 0.0, 0.0);
+        let mut beside_time = vec![0.0; usize::from(self.n_models)];
+        for span in edges.windows(2) {
+            let (at, length) = (span[0], span[1].since(span[0]).as_secs_f64());
+            calm += if self.any(at) { 0.0 } else { length };
+            for model in self.models().filter(|m| !self.hit(at, *m)) {
+                free += length;
+                if self.any(at) {
+                    beside_time[model.index()] += length;
+                }
+                if self.opened_at(at, model).is_some_and(|since| !self.hit(since, model)) {
+                    false_open += length;
+                }
             }
-            if opened_at(at, model).is_some_and(|since| !hit(since, model)) {
-                false_open += length;
+        }
+        let counts = |call: &&AttemptRecord| !self.ends_by_time || call.dispatched < self.end;
+        let sent = || record.attempts.iter().filter(counts);
+        for model in self.models() {
+            let calls = sent().filter(|c| c.model == model && !self.any(c.dispatched));
+            usual += calls.count() as f64 * beside_time[model.index()];
+        }
+        let beside =
+            sent().filter(|c| self.any(c.dispatched) && !self.hit(c.dispatched, c.model)).count();
+        vec![
+            (measure::FALSE_OPEN_TIME, over(false_open, free)),
+            (measure::SURVIVOR_LOAD, (usual > 0.0).then(|| beside as f64 / (usual / calm))),
+        ]
+    }
+
+    fn fell(&self) -> Measured {
+        // Spans with a fault, those that touch as one.
+        let mut spans: Vec<(SimTime, SimTime)> = Vec::new();
+        let sorted = self.faults.iter().filter(|f| f.from < f.to).map(|f| (f.from, f.to));
+        let mut sorted: Vec<_> = sorted.collect();
+        sorted.sort_unstable();
+        for (from, to) in sorted {
+            match spans.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => spans.push((from, to)),
             }
         }
-    }
-    let sent = || record.attempts.iter().filter(|c| c.dispatched < end || cell_has_no_end(cell));
-    for model in models() {
-        let calls = sent().filter(|c| c.model == model && !any(c.dispatched));
-        usual += calls.count() as f64 * beside_time[model.index()];
-    }
-    let beside = sent().filter(|c| any(c.dispatched) && !hit(c.dispatched, c.model));
-    let beside = beside.count() as f64;
-    // Spans with a fault, those that touch as one.
-    let mut spans: Vec<(SimTime, SimTime)> = Vec::new();
-    let mut sorted: Vec<_> =
-        faults.iter().filter(|f| f.from < f.to).map(|f| (f.from, f.to)).collect();
-    sorted.sort_unstable();
-    for (from, to) in sorted {
-        match spans.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => spans.push((from, to)),
-        }
-    }
-    spans.retain(|(from, _)| *from < end);
-    let fell = spans.iter().map(|(from, to)| {
-        let within = |at: SimTime| *from <= at && at < *to;
-        models()
-            .filter(|model| {
-                let refused = record.attempts.iter().any(|call| {
-                    let ended = call.dispatched + call.response.duration;
-                    let outcome = call.response.outcome;
-                    call.model == *model
-                        && within(ended)
-                        && !hit(ended, *model)
-                        && [Outcome::RateLimited, Outcome::QuotaExhausted].contains(&outcome)
-                });
-                let opened = record.breaker.iter().any(|b| {
-                    (b.model, b.to) == (*model, BreakerState::Open)
-                        && within(b.at)
-                        && !hit(b.at, *model)
-                });
-                refused || opened
-            })
-            .count() as f64
-    });
-    let fell: f64 = fell.sum();
-    let over = |sum: f64, n: f64| (n > 0.0).then(|| sum / n);
-    let excess = both.quotas.iter().flat_map(|(at, quotas)| {
-        let of = |(model, quota): (ModelId, &Option<QuotaState>)| {
-            let cut = faults
-                .iter()
-                .any(|f| f.cuts_quota && f.models.contains(model) && f.from <= *at && *at < f.to);
-            let QuotaState { used, limit } = quota.filter(|q| q.limit > 0 && !cut)?;
-            Some((used as f64 / limit as f64 - 1.0).max(0.0))
+        spans.retain(|(from, _)| *from < self.end);
+        let record = &self.both.record;
+        let opened = record.breaker.iter().filter(|b| b.to == BreakerState::Open);
+        let is_limit = |outcome| [Outcome::RateLimited, Outcome::QuotaExhausted].contains(&outcome);
+        let refused = record.attempts.iter().filter(|call| is_limit(call.response.outcome));
+        let fell: Vec<(SimTime, ModelId)> = opened
+            .map(|b| (b.at, b.model))
+            .chain(refused.map(|call| (ended(call), call.model)))
+            .filter(|(at, model)| !self.hit(*at, *model))
+            .collect();
+        let of_span = |(from, to): &(SimTime, SimTime)| {
+            let is_within = |at: SimTime, model, own| model == own && *from <= at && at < *to;
+            let models = self
+                .models()
+                .filter(|own| fell.iter().any(|(at, model)| is_within(*at, *model, *own)));
+            models.count() as f64
         };
-        models().zip(quotas).filter_map(of).collect::<Vec<_>>()
-    });
-    vec![
-        (measure::TIME_TO_DETECT, over(detect, n)),
-        (measure::DETECTED_SHARE, over(detected, n)),
-        (measure::TIME_TO_RECOVER, over(recover, m)),
-        (measure::RECOVERED_SHARE, over(recovered, m)),
-        (measure::FALSE_OPEN_TIME, over(false_open, free)),
-        (measure::SURVIVOR_LOAD, (usual > 0.0).then(|| beside / (usual / calm))),
-        (measure::FELL_AFTER_FIRST, over(fell, spans.len() as f64)),
-        (measure::QUOTA_OVERSHOOT, excess.max_by(f64::total_cmp)),
-    ]
+        let sum: f64 = spans.iter().map(of_span).sum();
+        vec![(measure::FELL_AFTER_FIRST, over(sum, spans.len() as f64))]
+    }
+
+    fn overshoot(&self) -> Measured {
+        let of_instant = |(at, quotas): &(SimTime, Vec<Option<QuotaState>>)| {
+            let cut = |model| {
+                let cuts = self.faults.iter().filter(|f| f.cuts_quota && f.models.contains(model));
+                cuts.into_iter().any(|f| f.from <= *at && *at < f.to)
+            };
+            let all = self.models().zip(quotas).filter_map(|(model, quota)| {
+                let QuotaState { used, limit } = quota.filter(|q| q.limit > 0 && !cut(model))?;
+                Some((used as f64 / limit as f64 - 1.0).max(0.0))
+            });
+            all.max_by(f64::total_cmp)
+        };
+        let most = self.both.quotas.iter().filter_map(of_instant).max_by(f64::total_cmp);
+        vec![(measure::QUOTA_OVERSHOOT, most)]
+    }
+}
+
+/// All measures of resilience, recounted from everything that the run showed.
+fn recounted(cell: &Cell, both: &Both, seed: u64) -> Measured {
+    let recount = Recount::new(cell, both, seed);
+    [recount.pairs(), recount.open_and_load(), recount.fell(), recount.overshoot()].concat()
 }
 
 #[test]

@@ -360,7 +360,6 @@ fn retries_come_after_their_backoff() {
     draft.stack.retry.backoff = Backoff::Exponential {
         first: SimDuration::from_secs_f64(0.5),
         factor: 2.0,
-        jitter: 0.5,
         max: SimDuration::from_secs_f64(60.0),
         spread: (0.5, 1.5),
         added: SimDuration::ZERO,

@@ -360,7 +360,7 @@ pub const RECOVERED_SHARE: Measure = share(
 /// Open without reason.
 pub const FALSE_OPEN_TIME: Measure = share(
     "false_open_time",
-    "Time for which breakers are open that opened while no fault hit their model, of all time in which no fault hits a model, all models together. Half-open is not open; a breaker that half-opens only when asked counts as open until it is asked. What an opening within a fault lasts beyond the fault is not in it (see `time_to_recover`). Changes of price are no faults here.",
+    "Time for which a breaker of a model is open (of any instance of the stack) that opened while no fault hit the model, of all time in which no fault hits a model, all models together. Half-open is not open; a breaker that half-opens only when asked counts as open until it is asked. What an opening within a fault lasts beyond the fault is not in it (see `time_to_recover`). Changes of price are no faults here.",
 )
 .lower();
 /// Load on the others.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::SignedDuration;
 
 use super::{Stop, print, said};
+use crate::calendar::local_text;
 use crate::domain::{
     AttemptRecord, BreakerState, Candidate, ChosenBy, Decision, FallbackEvent, ModelSet, Role,
     Standing,
@@ -214,12 +214,10 @@ impl<'a> Teller<'a> {
         let at = entry.at(&task);
         match entry {
             Entry::Arrived => {
-                let local = self.scenario.start + SignedDuration::from_nanos(at.0 as i64);
-                let local = local.to_zoned(self.scenario.zone.clone());
-                let when = local.strftime("%Y-%m-%d %H:%M:%S%.3f");
-                let line =
-                    format!("arrives at {when} ({} after the start)", duration(SimDuration(at.0)));
-                self.row(at, &line);
+                let Resolved { start, zone, .. } = self.scenario;
+                let when = local_text(*start, zone, at);
+                let after = duration(SimDuration(at.0));
+                self.row(at, &format!("arrives at {when} ({after} after the start)"));
                 for (model, state, since) in &self.story.not_closed {
                     if concerned.contains(*model) {
                         let ago = duration(at.since(*since));

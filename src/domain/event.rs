@@ -161,6 +161,9 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// The name in tables and vectors.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -183,6 +186,40 @@ pub struct BreakerEvent {
     pub from: BreakerState,
     /// The state after.
     pub to: BreakerState,
+}
+
+/// What stands in the way of calls to one model, as its changes tell: its breakers in every instance of the stack, and what
+/// takes it out of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gates {
+    open: u32,
+    half_open: u32,
+}
+
+impl Gates {
+    /// One of them changes its state.
+    pub fn change(&mut self, from: BreakerState, to: BreakerState) {
+        match from {
+            BreakerState::Open => self.open = self.open.saturating_sub(1),
+            BreakerState::HalfOpen => self.half_open = self.half_open.saturating_sub(1),
+            BreakerState::Closed => {}
+        }
+        match to {
+            BreakerState::Open => self.open += 1,
+            BreakerState::HalfOpen => self.half_open += 1,
+            BreakerState::Closed => {}
+        }
+    }
+
+    /// Open if any of them is, else half-open if any is.
+    #[must_use]
+    pub fn state(self) -> BreakerState {
+        match (self.open, self.half_open) {
+            (0, 0) => BreakerState::Closed,
+            (0, _) => BreakerState::HalfOpen,
+            _ => BreakerState::Open,
+        }
+    }
 }
 
 /// Part of the day for which the allocator plans (stage4.md section 3).

@@ -11,8 +11,8 @@ use crate::units::{Level, ModelId, SimDuration, SimTime, TaskId};
 pub use decision::{Candidate, Decision, Standing};
 pub use event::{
     Allocation, AllocationUse, Anomaly, AnomalyKind, BreakerEvent, BreakerState, CONVERGED_BELOW,
-    FallbackEvent, FallbackReason, Health, HealthCounts, LearningPeriod, LevelAllocation, NoTarget,
-    Overshoot, PerformanceClass, Slot, StackEvent, WeightChange,
+    FallbackEvent, FallbackReason, Gates, Health, HealthCounts, LearningPeriod, LevelAllocation,
+    NoTarget, Overshoot, PerformanceClass, Slot, StackEvent, WeightChange,
 };
 pub use policy::{Policy, PolicyDecision, PolicyEvent, PolicyFigures, PolicyReason, PolicyTest};
 pub use prompt::{KnownPrompts, PromptFeatures, PromptScores};

@@ -1,8 +1,8 @@
 //! One run of a study once more, and all that happened to one of its tasks.
 
 use crate::domain::{
-    AttemptRecord, BreakerEvent, BreakerState, Decision, FallbackEvent, StackEvent, StepRecord,
-    TaskRecord,
+    AttemptRecord, BreakerEvent, BreakerState, Decision, FallbackEvent, Gates, StackEvent,
+    StepRecord, TaskRecord,
 };
 use crate::engine::{self, Observer};
 use crate::results::manifest::{CellEntry, Manifest};
@@ -131,7 +131,7 @@ pub fn replay(
         task,
         lives: false,
         step: 0,
-        breakers: vec![(BreakerState::Closed, SimTime::ZERO); block.registry.models.len()],
+        breakers: vec![(Gates::default(), SimTime::ZERO); block.registry.models.len()],
         not_closed: Vec::new(),
         entries: Vec::new(),
         record: None,
@@ -156,7 +156,7 @@ struct Listener {
     lives: bool,
     /// Its step at the time.
     step: u8,
-    breakers: Vec<(BreakerState, SimTime)>,
+    breakers: Vec<(Gates, SimTime)>,
     not_closed: Vec<(ModelId, BreakerState, SimTime)>,
     entries: Vec<(u8, Entry)>,
     record: Option<TaskRecord>,
@@ -173,7 +173,8 @@ impl Observer for Listener {
         if record.task == self.task {
             self.lives = true;
             let ids = (0..).map(ModelId);
-            let states = ids.zip(&self.breakers).map(|(model, (state, at))| (model, *state, *at));
+            let states =
+                ids.zip(&self.breakers).map(|(model, (gates, at))| (model, gates.state(), *at));
             self.not_closed =
                 states.filter(|(_, state, _)| *state != BreakerState::Closed).collect();
             self.note(Entry::Arrived);
@@ -197,7 +198,12 @@ impl Observer for Listener {
     fn stack_event(&mut self, event: &StackEvent) {
         match event {
             StackEvent::Breaker(event) => {
-                self.breakers[event.model.index()] = (event.to, event.at);
+                let (gates, since) = &mut self.breakers[event.model.index()];
+                let before = gates.state();
+                gates.change(event.from, event.to);
+                if gates.state() != before {
+                    *since = event.at;
+                }
                 if self.lives {
                     self.note(Entry::Breaker(*event));
                 }

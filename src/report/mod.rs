@@ -27,6 +27,7 @@ mod performance;
 mod phases;
 mod policies;
 mod recorded;
+mod resilience;
 mod subject;
 mod summary;
 pub(crate) mod table;
@@ -131,6 +132,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
         (execution, criteria) = execution::report(of_runs);
         reports.push(execution);
         reports.push(performance::report(folder, of_runs, &names)?);
+        reports.extend(resilience::report(of_runs, &names));
         reports.push(learning_results::report(folder, of_runs, &learned, &beliefs, &phases)?);
         reports.extend(daily::reports(folder, of_runs, &subjects)?);
         let own = learning::reports(folder, of_runs, &learned, &beliefs, &phases, &subjects)?;

@@ -95,7 +95,7 @@ impl View<'_> {
         document.paragraph("Billed tokens per task; means over seeds with their interval.");
         document.table(&self.by_level(measure::TOKENS));
         document.paragraph(
-            "Billed cost per task / of it for calls that were not answered, USD; means over seeds.",
+            "Billed cost per task / of it for calls whose answer was not used, USD; means over seeds.",
         );
         document.table(&self.joined(&[measure::COST, measure::WASTED_COST]));
         document.section_of_block(manifest, "Fallbacks");
@@ -176,7 +176,7 @@ impl View<'_> {
             [measure::COST, measure::WASTED_COST].map(|m| self.cell(first, "all", m));
         let share = wasted? / cost.filter(|cost| *cost > 0.0)?;
         Some(format!(
-            "`{first}`: {} of the cost is for calls that were not answered.",
+            "`{first}`: {} of the cost is for calls whose answer was not used.",
             percent(share, 1)
         ))
     }

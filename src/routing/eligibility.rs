@@ -162,8 +162,8 @@ impl Stack {
         }
         if !keeps_short && replica.ledger.short(now).contains(model) {
             let used = replica.ledger.used(now, model);
-            let left = replica.ledger.tokens_left(now, model).unwrap_or(0);
-            return Standing::ShortOfTokens { used, limit: used + left };
+            let limit = replica.ledger.limit(model).unwrap_or(0);
+            return Standing::ShortOfTokens { used, limit };
         }
         if replica.ledger.over_limit(now).contains(model) {
             return Standing::OverLimit;

@@ -35,6 +35,8 @@ pub enum Charged {
 /// How the ledger counts and judges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerRule {
+    /// Daily tokens are watched at all.
+    pub watched: bool,
     /// A model at or above this used share counts as short.
     pub short_at_share: f64,
     /// A quota refusal marks the account as used up until its reset.
@@ -52,6 +54,7 @@ impl LedgerRule {
     #[must_use]
     pub fn plain(short_at_share: f64, learn_from_refusals: bool) -> Self {
         Self {
+            watched: true,
             short_at_share,
             learn_from_refusals,
             charged: Charged::AfterResponse,
@@ -95,7 +98,7 @@ impl Ledger {
             .map(|(i, account)| Entry {
                 used: 0,
                 shared: 0,
-                limit: account.daily_tokens,
+                limit: account.daily_tokens.filter(|_| rule.watched),
                 reset: DailyTimes::midnights(start, account.reset_zone.clone()),
                 models: registry
                     .ids()

@@ -115,8 +115,12 @@ impl Replica {
         model: ModelId,
         log: &mut Vec<StackEvent>,
     ) -> Option<Permit> {
+        if self.outliers.refusing(now).contains(model) {
+            return None;
+        }
+        let permit = self.breakers.acquire(now, model, log)?;
         self.outliers.acquire(now, model, log)?;
-        self.breakers.acquire(now, model, log)
+        Some(permit)
     }
 
     /// Breaker and detector take in how a call ended.

@@ -7,7 +7,16 @@ pub const REGISTRIES: [(&str, &str); 2] = [
 ];
 
 /// Stack presets by name.
-pub const PRESETS: [(&str, &str); 1] = [("stage4", include_str!("presets/stage4.toml"))];
+pub const PRESETS: [(&str, &str); 8] = [
+    ("stage4", include_str!("presets/stage4.toml")),
+    ("litellm", include_str!("presets/litellm.toml")),
+    ("bifrost", include_str!("presets/bifrost.toml")),
+    ("portkey", include_str!("presets/portkey.toml")),
+    ("envoy-ai-gateway", include_str!("presets/envoy-ai-gateway.toml")),
+    ("helicone", include_str!("presets/helicone.toml")),
+    ("tensorzero", include_str!("presets/tensorzero.toml")),
+    ("openai-python", include_str!("presets/openai-python.toml")),
+];
 
 /// The text of `name` in a list of shipped files.
 #[must_use]

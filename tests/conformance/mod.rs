@@ -1,22 +1,26 @@
 //! What each breaker does, rule by rule: every cell drives the machine, asserts at the edges, and only then says it.
 
+pub(crate) mod breakers;
+pub(crate) mod outliers;
+mod profiles;
+
 use std::fmt::Write as _;
 
 /// One cell of the table: what a preset does by one rule.
-pub struct Cell {
+pub(crate) struct Cell {
     /// The preset's name in scenarios.
-    pub preset: &'static str,
+    pub(crate) preset: &'static str,
     /// The rule.
-    pub rule: Rule,
+    pub(crate) rule: Rule,
     /// What it does, with the numbers of the preset's defaults, read from them.
-    pub says: String,
+    pub(crate) says: String,
     /// The project, its version, and where it says so.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 /// The questions that a table of breakers answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// When it opens.
     OpenCondition,
     /// How many results it needs before it may open.
@@ -39,7 +43,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::OpenCondition,
         Self::MinVolume,
         Self::OpenDuration,
@@ -52,7 +56,7 @@ impl Rule {
     ];
 
     /// The heading of its row.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::OpenCondition => "opens when",
             Self::MinVolume => "results needed",
@@ -68,7 +72,7 @@ impl Rule {
 }
 
 /// The table as Markdown: a section for each preset, a row for each rule, and the sources below it.
-pub fn render(cells: &[Cell]) -> String {
+pub(crate) fn render(cells: &[Cell]) -> String {
     let mut presets: Vec<&str> = Vec::new();
     for cell in cells {
         if !presets.contains(&cell.preset) {

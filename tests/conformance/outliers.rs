@@ -79,7 +79,7 @@ fn cell(preset: &'static str, rule: Rule, says: String, source: &'static str) ->
 }
 
 /// All cells.
-pub fn cells() -> Vec<Cell> {
+pub(crate) fn cells() -> Vec<Cell> {
     [litellm(), envoy(), helicone(), portkey()].into_iter().flatten().collect()
 }
 

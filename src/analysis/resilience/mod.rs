@@ -6,7 +6,7 @@ mod pair;
 mod spans;
 
 use crate::analysis::measure::{self, Measure};
-use crate::domain::{AttemptRecord, BreakerEvent, BreakerState, ModelSet, Outcome};
+use crate::domain::{AttemptRecord, BreakerEvent, BreakerState, Gates, ModelSet, Outcome};
 use crate::units::{ModelId, NANOS_PER_SECOND, SimTime};
 
 use pair::{Pair, Pairs};
@@ -32,8 +32,8 @@ pub struct Resilience {
     /// When the limit of each model's quota is cut.
     cuts: Vec<Spread>,
     pairs: Vec<Pairs>,
-    /// Since when each model's breaker is open.
-    open: Vec<Option<SimTime>>,
+    /// What stands before each model, and since when that is open.
+    gates: Vec<(Gates, Option<SimTime>)>,
     /// Open time of breakers that opened while no fault hit their model, in nanoseconds without faults.
     false_open: u64,
     /// By model: calls sent while another one is hit, and calls sent while none is.
@@ -79,7 +79,7 @@ impl Resilience {
                 .map(|m| spread(&|fault| fault.cuts_quota && fault.models.contains(m)))
                 .collect(),
             pairs: models().map(|m| Pairs::of(m, all, measured_from)).collect(),
-            open: vec![None; n_models],
+            gates: vec![(Gates::default(), None); n_models],
             false_open: 0,
             beside: vec![0; n_models],
             calm: vec![0; n_models],
@@ -122,14 +122,22 @@ impl Resilience {
 
     /// Books a change of a breaker.
     pub fn breaker_changed(&mut self, event: &BreakerEvent) {
-        let BreakerEvent { at, model, to, .. } = *event;
+        let BreakerEvent { at, model, from, to } = *event;
         self.last = self.last.max(at);
         if to == BreakerState::Open {
-            self.open[model.index()] = Some(at);
             self.pairs[model.index()].left_alone(at);
             self.fell(at, model);
-        } else if let Some(since) = self.open[model.index()].take() {
-            self.was_open(model, since, at);
+        }
+        let (gates, since) = &mut self.gates[model.index()];
+        gates.change(from, to);
+        let is_open = gates.state() == BreakerState::Open;
+        match *since {
+            None if is_open => *since = Some(at),
+            Some(opened) if !is_open => {
+                *since = None;
+                self.was_open(model, opened, at);
+            }
+            _ => {}
         }
     }
 
@@ -171,7 +179,7 @@ impl Resilience {
     pub fn measured(&self) -> Vec<(Measure, Option<f64>)> {
         let end = self.measured_to.unwrap_or(self.last);
         let mut closed = self.clone();
-        for (at, since) in self.open.iter().enumerate() {
+        for (at, (_, since)) in self.gates.iter().enumerate() {
             if let Some(since) = since {
                 closed.was_open(ModelId(at as u16), *since, end.max(*since));
             }

@@ -24,6 +24,9 @@ const WIDEST_NAME: f64 = 140.0;
 /// The narrowest stretch of a breaker's state in pixels: half a minute within a day has to be seen.
 const NARROWEST: f64 = 1.6;
 
+/// The share of a quota from which on its line is drawn.
+const LEAST_QUOTA: f64 = 0.1;
+
 /// What became of tasks, from bottom to top: name, colour, hatched or not.
 const ENDINGS: [(&str, Colour, bool); 7] = [
     ("answered in time", (186, 208, 232), false),
@@ -249,14 +252,14 @@ impl TimelineChart {
         if calls().any(|bin| bin.calls > bin.answered) {
             entries.push(area("calls not answered", NOT_ANSWERED, false));
         }
-        if calls().any(|bin| bin.quota.is_some()) {
+        if self.strips.iter().any(shows_quota) {
             entries.push(Entry {
                 sample: Sample::Reference,
                 name: "daily quota used (full height: all)".to_owned(),
             });
         }
         if !self.windows.is_empty() {
-            entries.push(area("a fault lasts", theme::FAULT_BAR, false));
+            entries.push(area("a fault lasts (at a model: hits it)", theme::FAULT_BAR, false));
         }
         entries
     }
@@ -313,8 +316,17 @@ fn draw_strip(scene: &mut Scene, strip: &Strip, place: Frame, x: &dyn Fn(f64) ->
     }
 }
 
+/// Whether the quota is used enough to tell its line from the base.
+fn shows_quota(strip: &Strip) -> bool {
+    let shares = strip.calls.iter().filter_map(|bin| bin.quota);
+    shares.fold(0.0, f64::max) >= LEAST_QUOTA
+}
+
 /// Draws the share of the quota as a line that falls at each reset.
 fn draw_quota(scene: &mut Scene, strip: &Strip, x: &dyn Fn(f64) -> f64, bottom: f64) {
+    if !shows_quota(strip) {
+        return;
+    }
     let points = strip.calls.iter().filter_map(|bin| {
         let share = bin.quota?;
         Some((x(bin.to), bottom - share.clamp(0.0, 1.0) * CALLS))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::domain::BreakerState;
 use crate::report::frame::{Frame, Row, RunKey};
 use crate::results::ResultsError;
 use crate::results::column::Table;
@@ -44,11 +45,19 @@ pub(super) struct ModelPoint {
     pub(super) of_first_seed: [f64; 2],
 }
 
+/// A change of a breaker.
+pub(super) struct Change {
+    pub(super) model: String,
+    pub(super) at_s: f64,
+    pub(super) from: BreakerState,
+    pub(super) to: BreakerState,
+}
+
 /// What happened in the runs of the first seed: one that a reader can follow.
 #[derive(Default)]
 pub(super) struct FirstSeed {
-    /// Changes of breakers by block and variant: model, when, state after.
-    pub(super) breakers: BTreeMap<(String, String), Vec<(String, f64, String)>>,
+    /// Changes of breakers by block and variant.
+    pub(super) breakers: BTreeMap<(String, String), Vec<Change>>,
     /// Faults that it met.
     pub(super) met: Vec<Met>,
 }
@@ -101,7 +110,7 @@ const OF_CURVES: [&str; 18] = [
 /// Columns of faults that are drawn.
 const FAULTS: [&str; 6] = ["block", "seed", "fault", "model", "from_s", "to_s"];
 /// Columns of changes of breakers that are drawn.
-const BREAKERS: [&str; 6] = ["block", "variant", "seed", "at_s", "model", "to_state"];
+const BREAKERS: [&str; 7] = ["block", "variant", "seed", "at_s", "model", "from_state", "to_state"];
 /// Columns of checkpoints that are drawn.
 const OF_CHECKPOINTS: [&str; 2] = ["tasks", "cumulative_decision_regret"];
 
@@ -235,21 +244,31 @@ fn first_seed(folder: &Path, manifest: &Manifest) -> Result<FirstSeed, ResultsEr
     }
     for rows in Rows::by_part(folder, &Breaker::DOC, &BREAKERS)? {
         let rows = rows?;
-        let texts = ["block", "variant", "model", "to_state"].map(|name| rows.coded(name));
-        let [block, variant, model, state] = texts;
-        let (block, variant, model, state) = (block?, variant?, model?, state?);
+        let texts = ["block", "variant", "model"].map(|name| rows.coded(name));
+        let [block, variant, model] = texts;
+        let (block, variant, model) = (block?, variant?, model?);
+        let (before, after) = (rows.coded("from_state")?, rows.coded("to_state")?);
         let (seed, at_s) = (rows.numbers("seed")?, rows.numbers("at_s")?);
         for at in (0..seed.len()).filter(|at| seed[*at] == Some(first)) {
             if !manifest.reported.iter().any(|name| name == variant.text(at)) {
                 continue;
             }
             let run = (block.text(at).to_owned(), variant.text(at).to_owned());
-            let change =
-                (model.text(at).to_owned(), at_s[at].unwrap_or(0.0), state.text(at).to_owned());
+            let change = Change {
+                model: model.text(at).to_owned(),
+                at_s: at_s[at].unwrap_or(0.0),
+                from: state(before.text(at)),
+                to: state(after.text(at)),
+            };
             own.breakers.entry(run).or_default().push(change);
         }
     }
     Ok(own)
+}
+
+fn state(name: &str) -> BreakerState {
+    let named = BreakerState::ALL.into_iter().find(|state| state.name() == name);
+    named.unwrap_or(BreakerState::Closed)
 }
 
 /// The runs of parameter studies on which values were chosen.

@@ -1,6 +1,8 @@
 //! The chart of one run on a time axis: tasks, breakers, calls, quotas and faults.
 
+use crate::domain::{BreakerState, Gates};
 use crate::report::charts::{Axis, CallBin, Gate, Strip, TaskBin, TimelineChart, Window};
+use crate::report::curves::tables::Change;
 use crate::report::curves::view::View;
 
 /// Bars that fit beside each other; points of curves are put together until no more are left.
@@ -59,8 +61,7 @@ impl View<'_> {
                         own.quota = point.used_share.first().copied().flatten();
                     }
                 }
-                let own = changes.iter().filter(|(of, _, _)| of == model);
-                let own = own.map(|(_, at, state)| (at / 3600.0, state.as_str()));
+                let own = changes.iter().filter(|change| change.model == *model);
                 Strip {
                     model: model.clone(),
                     gates: gates(own, end / 3600.0),
@@ -112,22 +113,25 @@ impl View<'_> {
     }
 }
 
-/// When a breaker was not closed, out of its changes in order of time.
-fn gates<'a>(changes: impl Iterator<Item = (f64, &'a str)>, end: f64) -> Vec<(f64, f64, Gate)> {
-    let mut gates = Vec::new();
-    let mut since: Option<(f64, Gate)> = None;
-    for (at, state) in changes {
-        if let Some((from, gate)) = since.take() {
-            gates.push((from, at, gate));
-        }
-        since = match state {
-            "open" => Some((at, Gate::Open)),
-            "half_open" => Some((at, Gate::HalfOpen)),
-            _ => None,
+/// When a model's breakers were not all closed, in hours, out of their changes in order of time.
+fn gates<'a>(changes: impl Iterator<Item = &'a Change>, end: f64) -> Vec<(f64, f64, Gate)> {
+    let mut spans = Vec::new();
+    let (mut gates, mut shown, mut since) = (Gates::default(), None, 0.0);
+    for change in changes {
+        gates.change(change.from, change.to);
+        let next = match gates.state() {
+            BreakerState::Open => Some(Gate::Open),
+            BreakerState::HalfOpen => Some(Gate::HalfOpen),
+            BreakerState::Closed => None,
         };
+        let at = change.at_s / 3600.0;
+        if next != shown {
+            spans.extend(shown.map(|gate| (since, at, gate)));
+            (shown, since) = (next, at);
+        }
     }
-    gates.extend(since.map(|(from, gate)| (from, end.max(from), gate)));
-    gates
+    spans.extend(shown.map(|gate| (since, end.max(since), gate)));
+    spans
 }
 
 /// Of many strips those with the most calls, in their order.
@@ -163,11 +167,21 @@ mod tests {
 
     #[test]
     fn a_breaker_that_is_open_at_the_end_stays_so() {
-        let changes = [(1.0, "open"), (2.0, "half_open"), (2.5, "closed"), (5.0, "open")];
-        let found = gates(changes.into_iter(), 6.0);
+        use BreakerState::{Closed, HalfOpen, Open};
+        let change = |at, from, to| Change { model: "m".to_owned(), at_s: 3600.0 * at, from, to };
+        // The second instance opens before the first closes, and half-opens and closes after it.
+        let changes = [
+            change(1.0, Closed, Open),
+            change(1.5, Closed, Open),
+            change(2.0, Open, HalfOpen),
+            change(2.5, HalfOpen, Closed),
+            change(3.0, Open, HalfOpen),
+            change(4.0, HalfOpen, Closed),
+            change(5.0, Closed, Open),
+        ];
         assert_eq!(
-            found,
-            [(1.0, 2.0, Gate::Open), (2.0, 2.5, Gate::HalfOpen), (5.0, 6.0, Gate::Open)]
+            gates(changes.iter(), 6.0),
+            [(1.0, 3.0, Gate::Open), (3.0, 4.0, Gate::HalfOpen), (5.0, 6.0, Gate::Open)]
         );
     }
 

@@ -1,6 +1,6 @@
 //! The failure accrual of Finagle, by which finagle and the crate failsafe decide when a target is dead and for how long.
 
-use super::machine::Birth;
+use super::machine::{Birth, Volume};
 use super::window::{Ema, WindowedAdder};
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -30,6 +30,24 @@ pub enum DeadTime {
         /// The longest.
         max: SimDuration,
     },
+}
+
+impl DeadTime {
+    /// The first dead time, or the shortest that it can be.
+    fn first(&self, dialect: Dialect) -> SimDuration {
+        match (self, dialect) {
+            (Self::EqualJittered { start, .. }, Dialect::FailsafeRs) => {
+                SimDuration(start.0 / NANOS_PER_SECOND / 2 * NANOS_PER_SECOND)
+            }
+            (Self::Constant(time), _) => *time,
+            (
+                Self::Exponential { start, .. }
+                | Self::EqualJittered { start, .. }
+                | Self::FullJittered { start, .. },
+                _,
+            ) => *start,
+        }
+    }
 }
 
 /// Whose arithmetic is meant.
@@ -73,6 +91,22 @@ pub struct Consecutive {
 }
 
 impl Accrual {
+    /// The fewest results that can open it.
+    pub(super) fn volume(&self) -> Volume {
+        match (&self.consecutive, &self.success_rate) {
+            (Some(run), _) => Volume::ever(run.failures),
+            (None, Some(rate)) => Volume::within(rate.min_requests, rate.window),
+            (None, None) => Volume::ever(u32::MAX),
+        }
+    }
+
+    /// The shortest first dead time.
+    pub(super) fn opens_for(&self, dialect: Dialect) -> SimDuration {
+        let rate = self.success_rate.as_ref().map(|rate| rate.dead.first(dialect));
+        let run = self.consecutive.as_ref().map(|run| run.dead.first(dialect));
+        rate.into_iter().chain(run).min().unwrap_or(SimDuration::MAX)
+    }
+
     /// Finagle's defaults, with the dead times of a library.
     pub(super) fn with(dead: &DeadTime) -> Self {
         Self {

@@ -5,7 +5,7 @@
 //! long nothing came; the counting window keeps its place when it is emptied.
 //! Other here: a call that meets half-open is refused, where the library lets it wait for the one test call and asks again.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::math::powf;
@@ -290,6 +290,36 @@ impl Machine for CockatielBreaker {
         if test {
             self.close();
         }
+    }
+
+    fn volume(rule: &CockatielRule) -> Volume {
+        match (&rule.breaker, Sampler::new(&rule.breaker)) {
+            (Trip::Consecutive { threshold }, _) => Volume::ever(*threshold),
+            (Trip::Count { minimum_number_of_calls, .. }, _) => {
+                Volume::ever(*minimum_number_of_calls)
+            }
+            // Old results live on until new ones come, so that no time bounds them.
+            (_, Sampler::Sampling { least, .. }) => Volume::ever(least.ceil() as u32),
+            (_, _) => Volume::ever(1),
+        }
+    }
+
+    fn opens_for(rule: &CockatielRule) -> SimDuration {
+        rule.half_open_after.of(0)
+    }
+
+    fn traps(rule: &CockatielRule) -> Vec<&'static str> {
+        let guessed = matches!(rule.breaker, Trip::Sampling { minimum_rps: None, .. });
+        let trap = "without `minimum_rps` the sampling breaker needs 5 / `threshold` results a second over its whole \
+                    `duration` before it can open";
+        guessed.then_some(trap).into_iter().collect()
+    }
+
+    fn wedges(_rule: &CockatielRule) -> Option<&'static str> {
+        Some(
+            "half-open waits for the end of its one test call and has no time limit of its own: bound that call's time \
+             (`call_timeout`)",
+        )
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

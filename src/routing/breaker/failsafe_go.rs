@@ -4,7 +4,7 @@
 //! not their number; every result gives a permit back, also those of calls from before half-open; a window of time
 //! forgets only when a result is recorded.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::window::{Counts, Ring, Slices};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
@@ -236,6 +236,24 @@ impl Machine for FailsafeGoBreaker {
             BreakerState::Open => {}
             BreakerState::HalfOpen => self.judge_half_open(now),
         }
+    }
+
+    fn volume(rule: &FailsafeGoRule) -> Volume {
+        let results = match rule.failure_rate {
+            Some(_) => rule.failure_executions,
+            None => rule.failure_threshold.max(rule.failure_executions),
+        };
+        Volume { results: results.max(1), within: rule.failure_period }
+    }
+
+    fn opens_for(rule: &FailsafeGoRule) -> SimDuration {
+        rule.delay_step.unwrap_or(rule.delay)
+    }
+
+    fn traps(rule: &FailsafeGoRule) -> Vec<&'static str> {
+        let single = rule.failure_rate.is_none() && rule.failure_threshold <= 1;
+        let trap = "a single failure opens the breaker, which is the default of failsafe-go: set `failure_threshold`";
+        single.then_some(trap).into_iter().collect()
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

@@ -4,7 +4,7 @@
 //! but no failures; a failure in half-open for which the policy has no dead time takes the last one again.
 
 use super::accrual::{Accrual, DeadTime, Dialect, Policy};
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -101,6 +101,14 @@ impl Machine for FailsafeRsBreaker {
                 self.open(now, span);
             }
         }
+    }
+
+    fn volume(rule: &FailsafeRsRule) -> Volume {
+        rule.policy.volume()
+    }
+
+    fn opens_for(rule: &FailsafeRsRule) -> SimDuration {
+        rule.policy.opens_for(Dialect::FailsafeRs)
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -6,7 +6,7 @@
 //! Alive is closed here, dead is open, and both states of probing are half-open.
 
 use super::accrual::{Accrual, DeadTime, Dialect, Policy};
-use super::machine::{Birth, Classes, Figure, Machine};
+use super::machine::{Birth, Classes, Figure, Machine, Volume};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -118,6 +118,14 @@ impl Machine for FinagleBreaker {
             Verdict::Ignored if probed => self.state = State::ProbeOpen,
             Verdict::Failure | Verdict::Ignored => {}
         }
+    }
+
+    fn volume(rule: &FinagleRule) -> Volume {
+        rule.policy.volume()
+    }
+
+    fn opens_for(rule: &FinagleRule) -> SimDuration {
+        rule.policy.opens_for(Dialect::Finagle)
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -4,7 +4,7 @@
 //! that much late; refused calls are not counted; half-open lets one call pass, any call's success closes it and anything
 //! else that ends opens it again; closing starts the buckets anew from that instant.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::window::{Counts, Slices};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
@@ -165,6 +165,14 @@ impl Machine for HystrixBreaker {
             self.buckets.push(self.bucket(now), Counts::one(failed, false));
             self.plan_look(now);
         }
+    }
+
+    fn volume(rule: &HystrixRule) -> Volume {
+        Volume::within(rule.request_volume_threshold, rule.rolling_stats_time)
+    }
+
+    fn opens_for(rule: &HystrixRule) -> SimDuration {
+        rule.sleep_window
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

@@ -62,9 +62,41 @@ pub trait Machine: Clone + Debug {
     /// What it counts, as one reads it at `now`; some libraries move their windows by being read.
     fn figures(&mut self, now: SimTime) -> Vec<Figure>;
 
+    /// The fewest results that can open it.
+    fn volume(rule: &Self::Rule) -> Volume;
+
+    /// How long it is open after the first opening; the shortest where that is drawn.
+    fn opens_for(rule: &Self::Rule) -> SimDuration;
+
+    /// What surprises the users of a configuration.
+    fn traps(_rule: &Self::Rule) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// In which way a configuration can get stuck, and how to avoid it.
     fn wedges(_rule: &Self::Rule) -> Option<&'static str> {
         None
+    }
+}
+
+/// The fewest results that can open a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// How many.
+    pub results: u32,
+    /// Within which time; `None`: any.
+    pub within: Option<SimDuration>,
+}
+
+impl Volume {
+    /// So many results, however long they take.
+    pub(super) fn ever(results: u32) -> Self {
+        Self { results: results.max(1), within: None }
+    }
+
+    /// So many results within a time.
+    pub(super) fn within(results: u32, time: SimDuration) -> Self {
+        Self { results: results.max(1), within: Some(time) }
     }
 }
 
@@ -143,7 +175,7 @@ impl Classes {
     /// All that serve nobody are failures, but for calls that the caller gave up.
     pub const UNSERVED: Self = Self {
         failures: None,
-        ignored: OutcomeSet::of(&[Outcome::Cancelled, Outcome::Interrupted]),
+        ignored: OutcomeSet::of(&[Outcome::Cancelled, Outcome::Shed, Outcome::Interrupted]),
     };
 
     /// How `outcome` is taken, which the stack serves somebody with, or not.

@@ -1,4 +1,10 @@
 //! Circuit breakers: one for each model, refusing calls after failures. Every library is one file beside this one.
+//!
+//! A library's file holds its rule (its configuration, with its own defaults), its window where no other has the like, and
+//! its machine, an implementation of `Machine`; what several have in common stands in `machine`, `window` and `accrual`.
+//! To add one: write that file, add its row to `presets!`, its keys to the scenario's `written::Breaker`, its line to
+//! `scenario::resolve::breaker`, its profile to `tests/conformance/breakers.rs`.
+#![doc = include_str!("CONFORMANCE.md")]
 
 mod accrual;
 mod cockatiel;
@@ -29,7 +35,7 @@ pub use failsafe_go::FailsafeGoRule;
 pub use failsafe_rs::FailsafeRsRule;
 pub use finagle::FinagleRule;
 pub use hystrix::HystrixRule;
-pub use machine::{Classes, Figure, OutcomeSet};
+pub use machine::{Classes, Figure, OutcomeSet, Volume};
 pub use opossum::OpossumRule;
 pub use polly::PollyRule;
 pub use purgatory::PurgatoryRule;
@@ -112,8 +118,36 @@ macro_rules! presets {
             #[must_use]
             pub fn verdict(&self, outcome: Outcome, served: bool) -> Verdict {
                 match self {
-                    Self::None => Verdict::Ignored,
+                    Self::None if served => Verdict::Success,
+                    Self::None => Verdict::Failure,
                     $(Self::$name(rule) => rule.classes.verdict(outcome, served),)+
+                }
+            }
+
+            /// The fewest results that can open it; `None` if nothing can.
+            #[must_use]
+            pub fn volume(&self) -> Option<Volume> {
+                match self {
+                    Self::None => None,
+                    $(Self::$name(rule) => Some(<$machine>::volume(rule)),)+
+                }
+            }
+
+            /// How long it is open after the first opening, the shortest where that is drawn; `None` if nothing opens it.
+            #[must_use]
+            pub fn opens_for(&self) -> Option<SimDuration> {
+                match self {
+                    Self::None => None,
+                    $(Self::$name(rule) => Some(<$machine>::opens_for(rule)),)+
+                }
+            }
+
+            /// What surprises the users of this configuration, with the library's issue where there is one.
+            #[must_use]
+            pub fn traps(&self) -> Vec<&'static str> {
+                match self {
+                    Self::None => Vec::new(),
+                    $(Self::$name(rule) => <$machine>::traps(rule),)+
                 }
             }
 

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::machine::{Birth, Classes, Figure, Machine};
+use super::machine::{Birth, Classes, Figure, Machine, Volume};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -282,6 +282,28 @@ impl Machine for OpossumBreaker {
             Verdict::Success | Verdict::Ignored => self.succeed(now),
             Verdict::Failure => self.fail(now),
         }
+    }
+
+    fn volume(rule: &OpossumRule) -> Volume {
+        Volume::within(rule.volume_threshold, rule.rolling_count_timeout)
+    }
+
+    fn opens_for(rule: &OpossumRule) -> SimDuration {
+        rule.reset_timeout
+    }
+
+    fn traps(rule: &OpossumRule) -> Vec<&'static str> {
+        let single = rule.volume_threshold <= 1 && rule.error_threshold_percentage < 100.0;
+        let trap = "without a `volume_threshold` the first failure in a quiet window opens the breaker: 1 of 1 is 100 \
+                    percent";
+        single.then_some(trap).into_iter().collect()
+    }
+
+    fn wedges(rule: &OpossumRule) -> Option<&'static str> {
+        rule.timeout.is_none().then_some(
+            "half-open waits for the end of its one call, and `timeout` is off: if that call never ends, the breaker \
+             refuses for good",
+        )
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, OutcomeSet, Volume, Wait};
 use super::window::Counts;
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
@@ -200,6 +200,21 @@ impl Machine for PollyBreaker {
             self.half_open_attempts = 0;
             self.health.reset(now);
         }
+    }
+
+    fn volume(rule: &PollyRule) -> Volume {
+        Volume::within(rule.minimum_throughput, rule.sampling_duration)
+    }
+
+    fn opens_for(rule: &PollyRule) -> SimDuration {
+        rule.break_duration.min(rule.max_break_duration)
+    }
+
+    fn traps(rule: &PollyRule) -> Vec<&'static str> {
+        let ignores = rule.classes.ignored != OutcomeSet::default();
+        let trap = "what Polly does not handle is a success to it: a trial call that ends in an outcome of `ignored`, a \
+                    cancelled one for example, closes the breaker though the model may still be down";
+        ignores.then_some(trap).into_iter().collect()
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

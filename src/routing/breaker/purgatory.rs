@@ -3,7 +3,7 @@
 //! Kept as it is there: open refuses at its deadline still; half-open limits no calls, and the first result that comes, of
 //! whichever call, decides it; open takes in nothing.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -89,6 +89,14 @@ impl Machine for PurgatoryBreaker {
             self.wait = Wait::strict(now, self.rule.ttl);
             self.failures = 0;
         }
+    }
+
+    fn volume(rule: &PurgatoryRule) -> Volume {
+        Volume::ever(rule.threshold)
+    }
+
+    fn opens_for(rule: &PurgatoryRule) -> SimDuration {
+        rule.ttl
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -4,7 +4,7 @@
 //! breaker anew and a late success may close it from open; half-open limits no calls; every success empties the one counter
 //! of failures.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -114,6 +114,14 @@ impl Machine for PybreakerBreaker {
                 self.enter(BreakerState::Closed);
             }
         }
+    }
+
+    fn volume(rule: &PybreakerRule) -> Volume {
+        Volume::ever(rule.fail_max)
+    }
+
+    fn opens_for(rule: &PybreakerRule) -> SimDuration {
+        rule.reset_timeout
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -4,7 +4,7 @@
 //! to open; closed opens on any result, half-open closes on a success alone and opens on a failure alone; half-open limits
 //! no calls.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::window::{Counts, Ring};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
@@ -134,6 +134,14 @@ impl Machine for RecloserBreaker {
             self.reopening = 1;
             self.open(now, self.rule.open_wait);
         }
+    }
+
+    fn volume(rule: &RecloserRule) -> Volume {
+        Volume::ever(rule.closed_len.saturating_add(1))
+    }
+
+    fn opens_for(rule: &RecloserRule) -> SimDuration {
+        rule.open_wait
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -5,7 +5,7 @@
 //! wedge as deer-flow #3991 and roni #323 did on a probe that failed by its caller's fault. A result of a call from before
 //! the last transition is ignored: a stale completion neither opens nor closes it (vellum #41236).
 
-use super::machine::{Birth, Classes, Figure, Machine, OutcomeSet, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, OutcomeSet, Volume, Wait};
 use super::window::{Counts, Slices};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::{BreakerState, Outcome};
@@ -202,6 +202,17 @@ impl Machine for ReflexarcBreaker {
             // Open lets no call pass in its era.
             (BreakerState::Closed, Verdict::Ignored) | (BreakerState::Open, _) => {}
         }
+    }
+
+    fn volume(rule: &ReflexarcRule) -> Volume {
+        if rule.consecutive_failures > 0 {
+            return Volume::ever(rule.consecutive_failures.min(rule.min_calls));
+        }
+        Volume::within(rule.min_calls, rule.window)
+    }
+
+    fn opens_for(rule: &ReflexarcRule) -> SimDuration {
+        rule.open_for.min(rule.max_open)
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

@@ -5,7 +5,7 @@
 //! number of calls is clamped to the window for windows of calls, not for windows of seconds; open lets a call pass only
 //! after its deadline, while the timer of the automatic transition fires at it.
 
-use super::machine::{Birth, Classes, Figure, Machine, Wait};
+use super::machine::{Birth, Classes, Figure, Machine, Volume, Wait};
 use super::window::{Counts, Ring, Slices};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
@@ -389,6 +389,37 @@ impl Machine for Resilience4jBreaker {
                 }
             }
         }
+    }
+
+    fn volume(rule: &Resilience4jRule) -> Volume {
+        match rule.sliding_window_type {
+            WindowType::CountBased => Volume::ever(rule.effective_minimum()),
+            WindowType::TimeBased => {
+                let seconds = u64::from(rule.sliding_window_size);
+                Volume::within(rule.effective_minimum(), SimDuration(seconds * NANOS_PER_SECOND))
+            }
+        }
+    }
+
+    fn opens_for(rule: &Resilience4jRule) -> SimDuration {
+        rule.wait_in_open.of(1)
+    }
+
+    fn traps(rule: &Resilience4jRule) -> Vec<&'static str> {
+        let mut traps = Vec::new();
+        if rule.effective_minimum() < rule.minimum_number_of_calls {
+            traps.push(
+                "`minimum_number_of_calls` is above `sliding_window_size` and is clamped to it: the breaker may open \
+                 after as few calls as the window holds (resilience4j #1349)",
+            );
+        }
+        if rule.minimum_number_of_calls < rule.permitted_in_half_open {
+            traps.push(
+                "half-open is decided at the result number `minimum_number_of_calls`, before all permitted trial calls \
+                 have ended (resilience4j #1351, #1523)",
+            );
+        }
+        traps
     }
 
     fn figures(&mut self, now: SimTime) -> Vec<Figure> {

@@ -1,6 +1,6 @@
 //! The Stage 4 plan's breaker (stage4.md section 11).
 
-use super::machine::{Birth, Classes, Figure, Machine};
+use super::machine::{Birth, Classes, Figure, Machine, Volume};
 use super::{CallEnd, Permit, Verdict};
 use crate::domain::BreakerState;
 use crate::units::{SimDuration, SimTime};
@@ -121,6 +121,14 @@ impl Machine for Stage4Breaker {
             Verdict::Failure => self.record(now, false),
             Verdict::Ignored => {}
         }
+    }
+
+    fn volume(rule: &Stage4Rule) -> Volume {
+        Volume::ever(rule.failures_to_open)
+    }
+
+    fn opens_for(rule: &Stage4Rule) -> SimDuration {
+        rule.open_for
     }
 
     fn figures(&mut self, _now: SimTime) -> Vec<Figure> {

@@ -410,3 +410,96 @@ fn dead_time(written: &DeadFor) -> DeadTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::source::Span;
+    use crate::scenario::values::{Positive, Share};
+    use crate::scenario::written::{GrowingTime, WaitGrowth};
+
+    fn resolved(written: &Breaker) -> (BreakerRule, usize) {
+        let mut problems = Problems::default();
+        let rule = resolve(Some(written), &Node::empty(Span::new(0, 0)), &mut problems);
+        (rule, problems.len())
+    }
+
+    #[test]
+    fn what_is_not_written_is_the_librarys_default() {
+        macro_rules! same {
+            ($($kind:ident: $written:ident, $rule:ident;)+) => {
+                $(
+                    let written = Breaker::$kind(written::$written::default());
+                    assert_eq!(resolved(&written), (BreakerRule::$kind($rule::default()), 0));
+                )+
+            };
+        }
+        same! {
+            Stage4: Stage4Breaker, Stage4Rule;
+            Reflexarc: ReflexarcBreaker, ReflexarcRule;
+            Resilience4j: Resilience4jBreaker, Resilience4jRule;
+            Polly: PollyBreaker, PollyRule;
+            Hystrix: HystrixBreaker, HystrixRule;
+            Finagle: FinagleBreaker, FinagleRule;
+            FailsafeGo: FailsafeGoBreaker, FailsafeGoRule;
+            Opossum: OpossumBreaker, OpossumRule;
+            Pybreaker: PybreakerBreaker, PybreakerRule;
+            Cockatiel: CockatielBreaker, CockatielRule;
+            Purgatory: PurgatoryBreaker, PurgatoryRule;
+            FailsafeRs: FailsafeRsBreaker, FailsafeRsRule;
+            Recloser: RecloserBreaker, RecloserRule;
+        }
+        assert_eq!(resolved(&Breaker::None {}), (BreakerRule::None, 0));
+    }
+
+    #[test]
+    fn what_a_library_refuses_is_reported() {
+        let polly = PollyBreaker {
+            minimum_throughput: Count::of(1),
+            break_duration: Duration::from_millis(499),
+            ..PollyBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::Polly(polly)).1, 2);
+        let go = FailsafeGoBreaker {
+            failure_rate_threshold: Some(Share::of(0.5)),
+            success_threshold: Whole::of(3),
+            success_thresholding_capacity: Some(Count::of(2)),
+            ..FailsafeGoBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::FailsafeGo(go)).1, 2);
+        let cockatiel = CockatielBreaker {
+            breaker: CockatielTrip::Count {
+                threshold: Share::of(1.0),
+                size: Count::of(5),
+                minimum_number_of_calls: Some(Count::of(6)),
+            },
+            half_open_after: written::HalfOpenAfter::Iterable { delays: Vec::new() },
+            ..CockatielBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::Cockatiel(cockatiel)).1, 3);
+        let shrinking = WaitGrowth { multiplier: Positive::of(0.5), ..WaitGrowth::default() };
+        let resilience4j = Resilience4jBreaker {
+            failure_rate_threshold: Positive::of(101.0),
+            exponential_backoff: Some(shrinking),
+            ..Resilience4jBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::Resilience4j(resilience4j)).1, 2);
+        let growing = |start, max| {
+            DeadFor::FullJittered(GrowingTime {
+                start: Duration::from_millis(start),
+                max: Duration::from_millis(max),
+            })
+        };
+        let finagle = written::FinagleBreaker {
+            success_rate_dead_for: growing(1000, 2000),
+            ..written::FinagleBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::Finagle(finagle)).1, 1);
+        let failsafe = written::FailsafeRsBreaker {
+            consecutive_dead_for: growing(1500, 1000),
+            window: Duration::from_millis(4000),
+            ..written::FailsafeRsBreaker::default()
+        };
+        assert_eq!(resolved(&Breaker::FailsafeRs(failsafe)).1, 3);
+    }
+}

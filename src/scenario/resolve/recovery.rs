@@ -90,12 +90,7 @@ pub(super) fn retry(written: &Retry) -> RetryPlan {
     }
 }
 
-pub(super) fn fallback(
-    stack: &Stack,
-    tree: &Node,
-    models: &Models,
-    problems: &mut Problems,
-) -> FallbackPlan {
+pub(super) fn fallback(stack: &Stack, models: &Models, problems: &mut Problems) -> FallbackPlan {
     match &stack.fallback {
         None | Some(Fallback::None {}) => FallbackPlan::None,
         Some(Fallback::Stage4(plan)) => {
@@ -130,13 +125,8 @@ pub(super) fn fallback(
             });
             FallbackPlan::Chain(Chain { any, typed: typed.collect() })
         }
+        Some(Fallback::Groups(_)) if stack.groups.is_empty() => FallbackPlan::None,
         Some(Fallback::Groups(plan)) => {
-            if stack.groups.is_empty() {
-                let at = tree.span_at(&Path::of("fallback"));
-                let message = "`fallback.groups` needs groups, and there is no `[[stack.groups]]`";
-                let cure = "write a group with its `models` and `fallbacks`, or another fallback";
-                problems.add(at, message, cure);
-            }
             FallbackPlan::Groups { max_fallbacks: plan.max_fallbacks.get().min(7) as u16 }
         }
     }
@@ -215,6 +205,7 @@ pub(super) fn ledger(stack: &Stack, models: &Models, problems: &mut Problems) ->
         per_minute.clear();
     }
     LedgerRule {
+        watched: quota.watched,
         short_at_share: quota.short_at_share.get(),
         learn_from_refusals: quota.learn_from_refusals,
         charged: quota.charged,

@@ -17,6 +17,8 @@ use crate::scenario::values::{
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotaLedger {
+    /// Whether the router watches daily tokens at all. If not, it finds out by refusals alone.
+    pub watched: bool,
     /// The used share of the daily tokens at which a model is left out.
     pub short_at_share: Share,
     /// Whether a refusal for an exhausted quota marks the account as used up until its reset.
@@ -30,6 +32,7 @@ pub struct QuotaLedger {
 impl Default for QuotaLedger {
     fn default() -> Self {
         Self {
+            watched: true,
             short_at_share: Share::of(0.9),
             learn_from_refusals: true,
             charged: Charged::AfterResponse,
@@ -232,7 +235,7 @@ pub enum Fallback {
     Ranked(RankedFallback),
     /// Lists of models, for all levels or for each, and for single classes of failures.
     Chain(ChainFallback),
-    /// The fallbacks of the step's group in `[[stack.groups]]`, one group after the other.
+    /// The fallbacks of the step's group in `[[stack.groups]]`, one group after the other; without groups nothing.
     Groups(GroupsFallback),
 }
 
