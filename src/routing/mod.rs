@@ -14,6 +14,7 @@ mod features;
 mod feedback;
 pub mod hedge;
 pub mod ledger;
+pub mod load;
 pub mod meter;
 pub mod minute;
 pub mod monitor;

@@ -1,9 +1,14 @@
 //! Router orders: which of the eligible models is called first.
 
 use super::features::{FeatureMap, usual_request};
+use super::load::{Load, LoadRule};
 use std::sync::Arc;
 
-use crate::domain::{ChosenBy, KnownPrompts, ModelSet, PromptScores, Propensity, Request};
+use jiff::Timestamp;
+
+use crate::domain::{
+    ChosenBy, KnownPrompts, ModelSet, PromptScores, Propensity, Request, Response,
+};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
@@ -11,7 +16,7 @@ use crate::learners::{
 };
 use crate::registry::Registry;
 use crate::sim::stream::Stream;
-use crate::units::{Level, ModelId, PerLevel};
+use crate::units::{Level, ModelId, PerLevel, SimTime};
 
 /// Which decisions share one learner.
 #[derive(
@@ -55,6 +60,8 @@ pub enum OrderRule {
     CheapestNow,
     /// The lowest declared response time.
     Fastest,
+    /// Whom calls in flight and what came back speak for.
+    Load(LoadRule),
     /// The largest score of the recorded prompt, fitted to other prompts; the lowest id of equals. A model whose score is
     /// no number is not used.
     Predicted(Arc<PromptScores>),
@@ -87,6 +94,7 @@ impl OrderRule {
             Self::Weighted(_) => "weighted",
             Self::Cheapest | Self::CheapestNow => "cheapest",
             Self::Fastest => "fastest",
+            Self::Load(rule) => rule.name(),
             Self::Predicted(_) => "predicted",
             Self::Cascade(_) => "cascade",
             Self::Learner { config, .. } => config.name(),
@@ -144,6 +152,7 @@ enum Kind {
     Weighted(Vec<f64>),
     Cheapest { prices: Vec<[f64; 2]>, follows: bool },
     Fastest(Vec<PerLevel<f64>>),
+    Load(Load),
     Predicted(Arc<PromptScores>),
     Cascade(Arc<Cascade>),
     Learner { bank: Vec<Wrapped>, scope: LearnerScope, keeps_short: bool, card: Card },
@@ -176,13 +185,15 @@ pub struct View<'a> {
     pub context: Context<'a>,
     /// Expected reward per model as told by the simulator, for the informed reference only.
     pub told: Option<&'a [f64]>,
+    /// The time of the choice.
+    pub now: SimTime,
 }
 
 impl<'a> View<'a> {
-    /// A request of which nobody tells anything.
+    /// A request of which nobody tells anything, for what does not depend on the time.
     #[must_use]
     pub fn plain(request: &'a Request, context: Context<'a>) -> Self {
-        Self { request, context, told: None }
+        Self { request, context, told: None, now: SimTime::ZERO }
     }
 }
 
@@ -194,7 +205,12 @@ impl Order {
         registry: &Registry,
         n_task_types: usize,
         prompts: &Arc<KnownPrompts>,
+        start: Timestamp,
     ) -> Self {
+        if let OrderRule::Load(rule) = rule {
+            let load = Load::new(rule, registry.models.len(), start);
+            return Self { kind: Kind::Load(load), features: None };
+        }
         let reads = rule.reads();
         let prior = Prior::of_registry(registry, reads, prompts);
         let order = Self::new(rule, registry, &prior, n_task_types);
@@ -226,6 +242,9 @@ impl Order {
                     .map(|m| Level::ALL.map(|l| m.latency.mean_ms(l, EXPECTED_OUTPUT_TOKENS)))
                     .collect(),
             ),
+            OrderRule::Load(rule) => {
+                Kind::Load(Load::new(rule, registry.models.len(), Timestamp::UNIX_EPOCH))
+            }
             OrderRule::Predicted(scores) => Kind::Predicted(Arc::clone(scores)),
             OrderRule::Cascade(cascade) => Kind::Cascade(Arc::clone(cascade)),
             OrderRule::Learner { config, wrappers, scope, keeps_short } => {
@@ -320,6 +339,7 @@ impl Order {
             Kind::Fastest(ms) => {
                 first_largest(eligible, |m| -ms[m.index()][view.request.level.index()])
             }
+            Kind::Load(load) => load.pick(view.now, eligible, stream)?,
             Kind::Predicted(scores) => {
                 let scores = scores.of(view.request.prompt?);
                 let usable: ModelSet =
@@ -355,13 +375,14 @@ impl Order {
             | Kind::RoundRobin { .. }
             | Kind::Cheapest { .. }
             | Kind::Fastest(_)
+            | Kind::Load(_)
             | Kind::Learner { .. }
             | Kind::InformedGreedy => true,
         }
     }
 
     /// The number by which it compares models, of one model: a learner's belief, a fitted score, a weight, the expected
-    /// price in USD, the declared time in milliseconds, a trust; `None` where it has none.
+    /// price in USD, the declared time in milliseconds, a load, a trust; `None` where it has none.
     #[must_use]
     pub fn number(&self, view: &View<'_>, model: ModelId) -> Option<f64> {
         let at = model.index();
@@ -378,12 +399,36 @@ impl Order {
                 Some((usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS) / 1e6)
             }
             Kind::Fastest(ms) => Some(ms[at][view.request.level.index()]),
+            Kind::Load(load) => Some(load.number(view.now, model)),
             Kind::Predicted(scores) => Some(f64::from(scores.of(view.request.prompt?)[at])),
             Kind::Cascade(cascade) => Some(f64::from(cascade.trust.of(view.request.prompt?)[at])),
             Kind::InformedGreedy => view.told.map(|told| told[at]),
             Kind::Static(_) | Kind::LevelTable(_) | Kind::Random | Kind::RoundRobin { .. } => None,
         }
         .filter(|number| !number.is_nan())
+    }
+
+    /// Whether it follows calls in flight and what came back, and so has no favourite among models that take no calls.
+    #[inline]
+    #[must_use]
+    pub fn follows_load(&self) -> bool {
+        matches!(self.kind, Kind::Load(_))
+    }
+
+    /// A call of the stack to `model` has gone out, whoever chose it.
+    #[inline]
+    pub fn sent(&mut self, model: ModelId) {
+        if let Kind::Load(load) = &mut self.kind {
+            load.sent(model);
+        }
+    }
+
+    /// A call of the stack to `model` is over.
+    #[inline]
+    pub fn ended(&mut self, now: SimTime, model: ModelId, response: &Response) {
+        if let Kind::Load(load) = &mut self.kind {
+            load.ended(now, model, response);
+        }
     }
 
     /// Whether answers are weighed before they are taken.
