@@ -54,10 +54,8 @@ pub enum OrderRule {
     RoundRobin,
     /// A random eligible model, in proportion to its weight.
     Weighted(Vec<f64>),
-    /// The lowest declared price of the request.
-    Cheapest,
-    /// The lowest price of the request as the vendors' lists are at the time.
-    CheapestNow,
+    /// The lowest price.
+    Cheapest(CheapestRule),
     /// The lowest declared response time.
     Fastest,
     /// Whom calls in flight and what came back speak for.
@@ -92,7 +90,7 @@ impl OrderRule {
             Self::Random => "random",
             Self::RoundRobin => "round_robin",
             Self::Weighted(_) => "weighted",
-            Self::Cheapest | Self::CheapestNow => "cheapest",
+            Self::Cheapest(_) => "cheapest",
             Self::Fastest => "fastest",
             Self::Load(rule) => rule.name(),
             Self::Predicted(_) => "predicted",
@@ -108,6 +106,69 @@ impl OrderRule {
         match self {
             Self::Learner { config, .. } => config.card().reads,
             _ => Reads::Nothing,
+        }
+    }
+}
+
+/// What a price is to an order that goes by it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CheapestRule {
+    /// Prices are those of the vendors' lists at the time, not the declared ones.
+    pub follows: bool,
+    /// What of a model's prices is compared.
+    pub compares: PriceOf,
+    /// Models whose prices the router does not know.
+    pub unpriced: ModelSet,
+    /// What an input token and an output token of theirs is taken to cost, each, in USD.
+    pub unknown_price: f64,
+}
+
+impl Default for CheapestRule {
+    fn default() -> Self {
+        Self {
+            follows: false,
+            compares: PriceOf::default(),
+            unpriced: ModelSet::EMPTY,
+            unknown_price: 5.0,
+        }
+    }
+}
+
+/// What of a model's prices is compared.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceOf {
+    /// The price of the request with 300 output tokens.
+    #[default]
+    Request,
+    /// The price of one input token and one output token, whatever the request.
+    TokenPair,
+}
+
+impl CheapestRule {
+    /// What `model` would cost, in millionths of a USD.
+    #[inline]
+    fn price(&self, prices: &[[f64; 2]], request: &Request, model: ModelId) -> f64 {
+        let [usd_in, usd_out] = if self.unpriced.contains(model) {
+            [1e6 * self.unknown_price; 2]
+        } else {
+            prices[model.index()]
+        };
+        match self.compares {
+            PriceOf::Request => {
+                usd_in * f64::from(request.input_tokens) + usd_out * EXPECTED_OUTPUT_TOKENS
+            }
+            PriceOf::TokenPair => usd_in + usd_out,
         }
     }
 }
@@ -150,7 +211,7 @@ enum Kind {
     Random,
     RoundRobin { next: u16 },
     Weighted(Vec<f64>),
-    Cheapest { prices: Vec<[f64; 2]>, follows: bool },
+    Cheapest { prices: Vec<[f64; 2]>, rule: CheapestRule },
     Fastest(Vec<PerLevel<f64>>),
     Load(Load),
     Predicted(Arc<PromptScores>),
@@ -227,13 +288,13 @@ impl Order {
             OrderRule::Random => Kind::Random,
             OrderRule::RoundRobin => Kind::RoundRobin { next: 0 },
             OrderRule::Weighted(weights) => Kind::Weighted(weights.clone()),
-            OrderRule::Cheapest | OrderRule::CheapestNow => Kind::Cheapest {
+            OrderRule::Cheapest(rule) => Kind::Cheapest {
                 prices: registry
                     .models
                     .iter()
                     .map(|m| [m.usd_per_mtok_input, m.usd_per_mtok_output])
                     .collect(),
-                follows: *rule == OrderRule::CheapestNow,
+                rule: *rule,
             },
             OrderRule::Fastest => Kind::Fastest(
                 registry
@@ -274,7 +335,9 @@ impl Order {
     /// The vendors' price lists as they are now: the prices of an input and an output token by model. An order that
     /// goes by declared prices does not look.
     pub fn read_prices(&mut self, now: impl Iterator<Item = [f64; 2]>) {
-        if let Kind::Cheapest { prices, follows: true } = &mut self.kind {
+        if let Kind::Cheapest { prices, rule } = &mut self.kind
+            && rule.follows
+        {
             prices.clear();
             prices.extend(now);
         }
@@ -329,12 +392,8 @@ impl Order {
                 model
             }
             Kind::Weighted(weights) => weighted(weights, eligible, stream)?,
-            Kind::Cheapest { prices, .. } => {
-                let input = f64::from(view.request.input_tokens);
-                first_largest(eligible, |m| {
-                    let [usd_in, usd_out] = prices[m.index()];
-                    -(usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS)
-                })
+            Kind::Cheapest { prices, rule } => {
+                first_largest(eligible, |m| -rule.price(prices, view.request, m))
             }
             Kind::Fastest(ms) => {
                 first_largest(eligible, |m| -ms[m.index()][view.request.level.index()])
@@ -393,11 +452,7 @@ impl Order {
                 learner.belief(&with_features(&mut features, view), model)
             }
             Kind::Weighted(weights) => weights.get(at).copied(),
-            Kind::Cheapest { prices, .. } => {
-                let [usd_in, usd_out] = prices[at];
-                let input = f64::from(view.request.input_tokens);
-                Some((usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS) / 1e6)
-            }
+            Kind::Cheapest { prices, rule } => Some(rule.price(prices, view.request, model) / 1e6),
             Kind::Fastest(ms) => Some(ms[at][view.request.level.index()]),
             Kind::Load(load) => Some(load.number(view.now, model)),
             Kind::Predicted(scores) => Some(f64::from(scores.of(view.request.prompt?)[at])),

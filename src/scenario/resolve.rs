@@ -6,6 +6,7 @@ mod breaker;
 mod daily;
 mod expect;
 mod fitted;
+mod load_order;
 mod outlier;
 mod pace;
 mod prices;

@@ -42,8 +42,8 @@ pub use daily::{
 };
 pub use expect::Expect;
 pub use order::{
-    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, CheapestOrder, NoKeys, Order,
-    PlainOrder, PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder,
+    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, LatencyWindowOrder,
+    NoKeys, Order, PeakEwmaOrder, PlainOrder, PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder,
     ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;

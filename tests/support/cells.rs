@@ -20,7 +20,7 @@ use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
 use reflexarc::routing::ledger::{Charged, LedgerRule};
 use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::monitor::MonitorRule;
-use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::order::{CheapestRule, LearnerScope, OrderRule};
 use reflexarc::routing::replica::{Assign, ReplicaRule};
 use reflexarc::routing::retry::{
     Backoff, OnFailure, OnFailures, Reads429, RetriesPer, RetryAfter, RetryPlan, RetryTarget,
@@ -304,7 +304,7 @@ fn order() -> impl Strategy<Value = OrderRule> {
         Just(OrderRule::Random),
         Just(OrderRule::RoundRobin),
         collection::vec(0.0..2.0, 12).prop_map(OrderRule::Weighted),
-        Just(OrderRule::Cheapest),
+        Just(OrderRule::Cheapest(CheapestRule::default())),
         Just(OrderRule::Fastest),
         Just(OrderRule::InformedGreedy),
     ];
