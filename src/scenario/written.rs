@@ -43,7 +43,7 @@ pub use daily::{
 pub use expect::Expect;
 pub use order::{
     AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, LatencyWindowOrder,
-    NoKeys, Order, PeakEwmaOrder, PlainOrder, PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder,
+    LeastBusyOrder, NoKeys, Order, PeakEwmaOrder, PlainOrder, PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder,
     ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;

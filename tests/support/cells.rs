@@ -18,6 +18,7 @@ use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
 use reflexarc::routing::fallback::{Chain, FallbackPlan, Group, Ranking};
 use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
 use reflexarc::routing::ledger::{Charged, LedgerRule};
+use reflexarc::routing::load::{LatencyWindowRule, LoadRule, PeakEwmaRule, Ties};
 use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::monitor::MonitorRule;
 use reflexarc::routing::order::{CheapestRule, LearnerScope, OrderRule};
@@ -306,6 +307,10 @@ fn order() -> impl Strategy<Value = OrderRule> {
         collection::vec(0.0..2.0, 12).prop_map(OrderRule::Weighted),
         Just(OrderRule::Cheapest(CheapestRule::default())),
         Just(OrderRule::Fastest),
+        Just(OrderRule::Load(LoadRule::LeastBusy { ties: Ties::First, choices: 2 })),
+        Just(OrderRule::Load(LoadRule::LatencyWindow(LatencyWindowRule::default()))),
+        Just(OrderRule::Load(LoadRule::PeakEwma(PeakEwmaRule::default()))),
+        Just(OrderRule::Load(LoadRule::LeastUsed)),
         Just(OrderRule::InformedGreedy),
     ];
     prop_oneof![learner, fixed]

@@ -26,6 +26,8 @@ pub enum LoadRule {
     LeastBusy {
         /// Which of several.
         ties: Ties,
+        /// How many models are drawn at random and compared; all if there are not more.
+        choices: usize,
     },
     /// The lowest mean of the last samples: `LiteLLM`'s latency-based-routing.
     LatencyWindow(LatencyWindowRule),
@@ -77,7 +79,7 @@ pub struct Load {
 
 #[derive(Clone, Debug)]
 enum State {
-    LeastBusy { in_flight: Vec<u32>, ties: Ties },
+    LeastBusy { in_flight: Vec<u32>, ties: Ties, choices: usize },
     LatencyWindow(LatencyWindow),
     PeakEwma(PeakEwma),
     LeastUsed { minutes: Vec<MinuteCounts> },
@@ -88,8 +90,8 @@ impl Load {
     #[must_use]
     pub fn new(rule: &LoadRule, n_models: usize, start: Timestamp) -> Self {
         let state = match rule {
-            LoadRule::LeastBusy { ties } => {
-                State::LeastBusy { in_flight: vec![0; n_models], ties: *ties }
+            LoadRule::LeastBusy { ties, choices } => {
+                State::LeastBusy { in_flight: vec![0; n_models], ties: *ties, choices: *choices }
             }
             LoadRule::LatencyWindow(own) => {
                 State::LatencyWindow(LatencyWindow::new(*own, n_models))
@@ -110,8 +112,9 @@ impl Load {
         stream: &mut Stream,
     ) -> Option<ModelId> {
         match &mut self.state {
-            State::LeastBusy { in_flight, ties } => {
-                let least = fewest(eligible, |m| in_flight[m.index()].into());
+            State::LeastBusy { in_flight, ties, choices } => {
+                let drawn = sample(eligible, *choices, stream);
+                let least = fewest(drawn, |m| in_flight[m.index()].into());
                 match ties {
                     Ties::Random => any(least, stream),
                     Ties::First => least.nth(0),
@@ -173,6 +176,19 @@ fn was_answered(outcome: Outcome) -> bool {
 fn fewest(models: ModelSet, count: impl Fn(ModelId) -> u64) -> ModelSet {
     let least = models.iter().map(&count).min();
     models.iter().filter(|model| Some(count(*model)) == least).collect()
+}
+
+/// So many different ones of `models` at random.
+fn sample(models: ModelSet, n: usize, stream: &mut Stream) -> ModelSet {
+    if models.len() <= n {
+        return models;
+    }
+    let mut left = models;
+    for _ in 0..n {
+        let drawn = left.nth(stream.index(left.len()));
+        left = left.minus(drawn.into_iter().collect());
+    }
+    models.minus(left)
 }
 
 /// One of `models` at random.

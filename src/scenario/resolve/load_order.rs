@@ -3,19 +3,29 @@
 use crate::routing::load::{LatencyWindowRule, LoadRule, PeakEwmaRule};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
-use crate::scenario::values::Duration;
-use crate::scenario::written::{LatencyWindowOrder, PeakEwmaOrder};
+use crate::scenario::values::{Count, Duration};
+use crate::scenario::written::{LatencyWindowOrder, LeastBusyOrder, PeakEwmaOrder};
 use crate::units::SimDuration;
+
+fn count(n: Count) -> usize {
+    usize::try_from(n.get()).unwrap_or(usize::MAX)
+}
 
 fn span(time: Duration) -> SimDuration {
     SimDuration(time.nanos())
 }
 
+pub(super) fn least_busy(written: &LeastBusyOrder) -> LoadRule {
+    LoadRule::LeastBusy {
+        ties: written.ties,
+        choices: written.choices.map_or(usize::MAX, count),
+    }
+}
+
 pub(super) fn latency_window(written: &LatencyWindowOrder) -> LoadRule {
     LoadRule::LatencyWindow(LatencyWindowRule {
         lowest_latency_buffer: written.lowest_latency_buffer.get(),
-        max_latency_list_size: usize::try_from(written.max_latency_list_size.get())
-            .unwrap_or(usize::MAX),
+        max_latency_list_size: count(written.max_latency_list_size),
         ttl: span(written.ttl),
         window: written.window,
     })

@@ -239,7 +239,7 @@ fn order_rule(
             unknown_price: own.unknown_price.get(),
         }),
         PlainOrder::Fastest(_) => OrderRule::Fastest,
-        PlainOrder::LeastBusy(own) => OrderRule::Load(LoadRule::LeastBusy { ties: own.ties }),
+        PlainOrder::LeastBusy(own) => OrderRule::Load(load_order::least_busy(own)),
         PlainOrder::LatencyWindow(own) => OrderRule::Load(load_order::latency_window(own)),
         PlainOrder::PeakEwma(own) => OrderRule::Load(load_order::peak_ewma(own, tree, problems)),
         PlainOrder::LeastUsed(_) => OrderRule::Load(LoadRule::LeastUsed),

@@ -125,6 +125,8 @@ impl Default for CheapestOrder {
 pub struct LeastBusyOrder {
     /// Which of several with as few. Random: one of them at random. First: the first of the registry, as in LiteLLM, where a model that comes first takes all calls of a calm time.
     pub ties: Ties,
+    /// How many of the eligible models are drawn at random and compared, by default all; 2 is the power of two choices.
+    pub choices: Option<Count>,
 }
 
 /// LiteLLM's latency-based routing, with its names. An answer leaves its duration by its output tokens as a sample, a timeout 1000 s; other failures leave none. A model without a sample counts as 0 and is called first.
