@@ -14,9 +14,7 @@ use record::record;
 use reflexarc::domain::{ModelSet, Outcome, Response};
 use reflexarc::engine::End;
 use reflexarc::registry::Latency;
-use reflexarc::routing::load::{
-    Keeps, LatencyWindowRule, Load, LoadRule, PeakEwmaRule, Ties,
-};
+use reflexarc::routing::load::{Keeps, LatencyWindowRule, Load, LoadRule, PeakEwmaRule, Ties};
 use reflexarc::routing::order::{CheapestRule, OrderRule, PriceOf};
 use reflexarc::sim::stream::{Purpose, Stream, Streams};
 use reflexarc::units::{ModelId, SimDuration, SimTime};
@@ -138,10 +136,12 @@ fn choices_are_among_the_models_that_litellm_draws_from() {
 #[test]
 fn loads_are_those_of_tower() {
     let recordings = recordings();
-    let mut load = Load::new(&LoadRule::PeakEwma(PeakEwmaRule::default()), 2, Timestamp::UNIX_EPOCH);
+    let mut load =
+        Load::new(&LoadRule::PeakEwma(PeakEwmaRule::default()), 2, Timestamp::UNIX_EPOCH);
     let both: ModelSet = [A, B].into_iter().collect();
     let mut looks = 0;
-    for (nth, event) in recordings["tower"]["events"].as_array().expect("events").iter().enumerate() {
+    for (nth, event) in recordings["tower"]["events"].as_array().expect("events").iter().enumerate()
+    {
         let millis = event[0].as_u64().expect("a time");
         let now = SimTime(millis * 1_000_000);
         match event[1].as_str() {
@@ -203,7 +203,8 @@ fn a_cold_model_takes_the_whole_herd() {
     };
     let (fast, slow) = (first_of(A), first_of(B));
     let during = record.attempts.iter().filter(|c| c.dispatched > fast && c.dispatched < slow);
-    let (herd, all) = during.fold((0, 0), |(herd, all), c| (herd + u32::from(c.model == B), all + 1));
+    let (herd, all) =
+        during.fold((0, 0), |(herd, all), c| (herd + u32::from(c.model == B), all + 1));
     assert_eq!(herd, all);
     assert!(all > 190, "{all} calls from {fast:?} to {slow:?}");
     // Then it is known to be slow, and nobody calls it any more.
@@ -259,8 +260,7 @@ fn two_choices_of_least_busy_wait_as_theory_says() {
         let theory = in_system / rho;
         let means: Vec<f64> = (1..=5)
             .map(|seed| {
-                let mut draft =
-                    cell(100, LoadRule::LeastBusy { ties: Ties::Random, choices: 2 });
+                let mut draft = cell(100, LoadRule::LeastBusy { ties: Ties::Random, choices: 2 });
                 for model in &mut draft.world.models {
                     model.limits.slots = Some(1);
                 }

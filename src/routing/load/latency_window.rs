@@ -2,7 +2,7 @@
 //!
 //! As in `router_strategy/lowest_latency.py` of 1.106.2, requests without streaming and the in-memory cache, where
 //! - an answer adds its duration by its completion tokens (its duration if it has none), a timeout adds 1000 s, every
-//!   other failure adds nothing;
+//!   other failure adds nothing; in 1.80, whose window is the frozen one, an answer without tokens counts as 0;
 //! - all samples are one entry of the cache, whose time to live runs from the first one and is not renewed by later ones:
 //!   at its end everything is forgotten at once;
 //! - a model without a sample counts as 0 and is called first, by all requests until its first answer is there;
@@ -58,7 +58,7 @@ pub enum Keeps {
     /// The oldest sample goes.
     #[default]
     Rolling,
-    /// The newest sample goes, so that nine of ten are the first ones until all are forgotten.
+    /// The newest sample goes, so that nine of ten are the first ones until all are forgotten; as in 1.80.
     Frozen,
 }
 
@@ -108,10 +108,10 @@ impl LatencyWindow {
     pub(super) fn ended(&mut self, now: SimTime, model: ModelId, response: &Response) {
         let sample = match response.outcome {
             Outcome::Timeout => TIMED_OUT,
-            outcome if was_answered(outcome) => {
-                response.duration.as_secs_f64() / f64::from(response.output_tokens.max(1))
-            }
-            _ => return,
+            outcome if !was_answered(outcome) => return,
+            // 1.80 adds a value here that its sum leaves out and its count does not.
+            _ if response.output_tokens == 0 && self.rule.window == Keeps::Frozen => 0.0,
+            _ => response.duration.as_secs_f64() / f64::from(response.output_tokens.max(1)),
         };
         if !self.is_live(now) {
             self.samples.iter_mut().for_each(Vec::clear);

@@ -16,10 +16,7 @@ fn span(time: Duration) -> SimDuration {
 }
 
 pub(super) fn least_busy(written: &LeastBusyOrder) -> LoadRule {
-    LoadRule::LeastBusy {
-        ties: written.ties,
-        choices: written.choices.map_or(usize::MAX, count),
-    }
+    LoadRule::LeastBusy { ties: written.ties, choices: written.choices.map_or(usize::MAX, count) }
 }
 
 pub(super) fn latency_window(written: &LatencyWindowOrder) -> LoadRule {
@@ -32,11 +29,7 @@ pub(super) fn latency_window(written: &LatencyWindowOrder) -> LoadRule {
 }
 
 /// The order of the stack that `tree` is.
-pub(super) fn peak_ewma(
-    written: &PeakEwmaOrder,
-    tree: &Node,
-    problems: &mut Problems,
-) -> LoadRule {
+pub(super) fn peak_ewma(written: &PeakEwmaOrder, tree: &Node, problems: &mut Problems) -> LoadRule {
     for (key, time) in [("decay", written.decay), ("default_rtt", written.default_rtt)] {
         if time == Duration::ZERO {
             problems.add(
@@ -62,7 +55,8 @@ mod tests {
         let window = latency_window(&LatencyWindowOrder::default());
         assert_eq!(window, LoadRule::LatencyWindow(LatencyWindowRule::default()));
         let mut problems = Problems::default();
-        let ewma = peak_ewma(&PeakEwmaOrder::default(), &Node::empty(Span::new(0, 0)), &mut problems);
+        let ewma =
+            peak_ewma(&PeakEwmaOrder::default(), &Node::empty(Span::new(0, 0)), &mut problems);
         assert_eq!(ewma, LoadRule::PeakEwma(PeakEwmaRule::default()));
         assert_eq!(problems.len(), 0);
     }

@@ -1,6 +1,8 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, admission, breaker, daily, fitted, load_order, outlier, recovery, trial};
+use super::{
+    Models, Resolver, admission, breaker, daily, fitted, load_order, outlier, recovery, trial,
+};
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
