@@ -12,7 +12,7 @@ use crate::results::manifest::{
     Alternative, BanditEntry, BlockEntry, CellEntry, CompareEntry, FaultEntry, Manifest,
     RandomFaultEntry, RecordedEntry, Selection, Text,
 };
-use crate::scenario::resolved::{Recorded, Resolved};
+use crate::scenario::resolved::{Block, Recorded, Resolved};
 use crate::units::ModelId;
 use crate::world::fault::Target;
 use crate::world::random_fault::{CountsFrom, RandomFaultSpec};
@@ -31,62 +31,12 @@ pub(super) fn manifest(
     chosen: Chosen,
 ) -> Manifest {
     let models = scenario.model_names();
-    let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
     // The choices of a block stand one after the other.
     let blocks = scenario
         .blocks
         .chunk_by(|a, b| a.written() == b.written())
         .map(|choices| &choices[0])
-        .map(|block| BlockEntry {
-            name: block.written().to_owned(),
-            question: block.question.clone(),
-            faults: block
-                .world
-                .faults
-                .iter()
-                .enumerate()
-                .map(|(at, fault)| {
-                    let choice = block.choice.as_ref().filter(|choice| choice.fault == at);
-                    let (hit, draw) = match &fault.target {
-                        Target::Models(hit) => (hit.as_slice(), None),
-                        Target::Draw(n) => (&[][..], Some(*n)),
-                    };
-                    let hit = if choice.is_some() { &[][..] } else { hit };
-                    FaultEntry {
-                        name: fault.name.clone(),
-                        effect: fault.effect.name().to_owned(),
-                        models: named(hit),
-                        draw,
-                        every_choice_of: choice.map(|choice| choice.models.len()),
-                        from_s: fault.start.as_secs_f64(),
-                        to_s: seconds(fault.end),
-                    }
-                })
-                .collect(),
-            random_faults: block
-                .world
-                .random_faults
-                .iter()
-                .map(|fault| RandomFaultEntry {
-                    name: fault.name.clone(),
-                    effect: fault.effect.name().to_owned(),
-                    sets: fault.sets.iter().map(|set| named(set)).collect(),
-                    mean_time_between_s: mean_s(&fault.time_between),
-                    mean_duration_s: mean_s(&fault.duration),
-                    from_starts: fault.counts_from == CountsFrom::Start,
-                    laws: laws(fault),
-                    from_s: fault.start.as_secs_f64(),
-                    to_s: seconds(fault.end),
-                })
-                .collect(),
-            bandit: block.bandit.as_ref().map(|problem| BanditEntry {
-                rounds: problem.horizon,
-                arms: block.registry.models.iter().map(|m| m.name.clone()).collect(),
-                changes: problem.changes(),
-                lai_robbins: problem.lai_robbins(),
-                budget: problem.budget.as_ref().map(|budget| budget.total),
-            }),
-        })
+        .map(|block| entry(block, &models))
         .collect();
     Manifest {
         schema_version: SCHEMA_VERSION,
@@ -141,6 +91,61 @@ pub(super) fn manifest(
                 tasks: run.digest.n_tasks,
             })
             .collect(),
+    }
+}
+
+/// A world as reports know it.
+fn entry(block: &Block, models: &[String]) -> BlockEntry {
+    let named = |hit: &[ModelId]| hit.iter().map(|m| models[m.index()].clone()).collect();
+    BlockEntry {
+        name: block.written().to_owned(),
+        question: block.question.clone(),
+        faults: block
+            .world
+            .faults
+            .iter()
+            .enumerate()
+            .map(|(at, fault)| {
+                let choice = block.choice.as_ref().filter(|choice| choice.fault == at);
+                let (hit, draw) = match &fault.target {
+                    Target::Models(hit) => (hit.as_slice(), None),
+                    Target::Draw(n) => (&[][..], Some(*n)),
+                };
+                let hit = if choice.is_some() { &[][..] } else { hit };
+                FaultEntry {
+                    name: fault.name.clone(),
+                    effect: fault.effect.name().to_owned(),
+                    models: named(hit),
+                    draw,
+                    every_choice_of: choice.map(|choice| choice.models.len()),
+                    from_s: fault.start.as_secs_f64(),
+                    to_s: seconds(fault.end),
+                }
+            })
+            .collect(),
+        random_faults: block
+            .world
+            .random_faults
+            .iter()
+            .map(|fault| RandomFaultEntry {
+                name: fault.name.clone(),
+                effect: fault.effect.name().to_owned(),
+                sets: fault.sets.iter().map(|set| named(set)).collect(),
+                mean_time_between_s: mean_s(&fault.time_between),
+                mean_duration_s: mean_s(&fault.duration),
+                from_starts: fault.counts_from == CountsFrom::Start,
+                laws: laws(fault),
+                from_s: fault.start.as_secs_f64(),
+                to_s: seconds(fault.end),
+            })
+            .collect(),
+        bandit: block.bandit.as_ref().map(|problem| BanditEntry {
+            rounds: problem.horizon,
+            arms: block.registry.models.iter().map(|m| m.name.clone()).collect(),
+            changes: problem.changes(),
+            lai_robbins: problem.lai_robbins(),
+            budget: problem.budget.as_ref().map(|budget| budget.total),
+        }),
     }
 }
 

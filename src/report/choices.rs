@@ -121,7 +121,7 @@ impl<'m> EveryChoice<'m> {
         text.paragraph(&self.manifest.question);
         for family in &self.manifest.choices {
             text.section(&format!("Block {}", family.block));
-            text.paragraph(&format!("{}.", self.what(family)));
+            text.paragraph(&format!("Here {}.", self.what(family)));
             text.paragraph(&format!(
                 "Shares are over the tasks of {} that arrive while a fault lasts. A choice is survived if the share is at \
                  least {} %: of the tasks that needed a fallback those that another model answered in time, or of all \
@@ -130,7 +130,7 @@ impl<'m> EveryChoice<'m> {
                     1 => "one seed".to_owned(),
                     n => format!("all {n} seeds together"),
                 },
-                percent_of(SURVIVES),
+                100.0 * SURVIVES,
             ));
             text.table(&self.survivors(family));
             self.by_level(&mut text, family);
@@ -139,7 +139,7 @@ impl<'m> EveryChoice<'m> {
             text.paragraph(&format!(
                 "Availability and fallback success in %, then the levels of which at least {} % of the tasks were answered \
                  in time. A dash: none needed a fallback.",
-                percent_of(SURVIVES)
+                100.0 * SURVIVES
             ));
             text.table(&self.each(family));
         }

@@ -89,13 +89,24 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let manifest = Manifest::read(folder)?;
     let evidence = Evidence::read(folder, &manifest)?;
     let verdicts = Verdicts::of(&manifest, &evidence.values);
-    let subjects = subject::subjects(&manifest, &evidence.values);
+    // Charts and reports of what happened within runs are of the blocks whose runs left rows.
+    let with_rows = manifest.with_rows();
+    let own = match with_rows.blocks.len() == manifest.blocks.len() {
+        true => None,
+        false => Some(Evidence::read(folder, &with_rows)?),
+    };
+    let of_runs = own.as_ref().unwrap_or(&evidence);
+    let has_runs = !of_runs.manifest.blocks.is_empty();
+    let subjects = subject::subjects(of_runs.manifest, &evidence.values);
     let (learned, beliefs) = (Learned::read(folder)?, Beliefs::read(folder)?);
     let phases = Phases::read(folder, &evidence.days)?;
     let policies = Policies::read(folder)?;
     let recorded = RecordedReport::read(folder, &manifest)?;
     let choices = EveryChoice::read(folder, &manifest)?;
-    let mut charts = curves::draw(folder, &evidence, &subjects, &beliefs)?;
+    let mut charts = match has_runs {
+        true => curves::draw(folder, of_runs, &subjects, &beliefs)?,
+        false => Vec::new(),
+    };
     for (name, chart) in recorded.iter().flat_map(RecordedReport::charts) {
         let rendered = chart.render().map_err(|cause| ReportError::Chart {
             chart: name.clone(),
@@ -116,15 +127,15 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     reports.extend(choices.as_ref().map(EveryChoice::report));
     let is_bandit = comparison::is_bandit(&manifest);
     let mut criteria = String::new();
-    if !is_bandit {
+    if !is_bandit && has_runs {
         let execution;
-        (execution, criteria) = execution::report(&evidence);
+        (execution, criteria) = execution::report(of_runs);
         reports.push(execution);
-        reports.push(performance::report(folder, &evidence, &names)?);
-        reports.extend(resilience::report(&evidence, &names));
-        reports.push(learning_results::report(folder, &evidence, &learned, &beliefs, &phases)?);
-        reports.extend(daily::reports(folder, &evidence, &subjects)?);
-        let own = learning::reports(folder, &evidence, &learned, &beliefs, &phases, &subjects)?;
+        reports.push(performance::report(folder, of_runs, &names)?);
+        reports.extend(resilience::report(of_runs, &names));
+        reports.push(learning_results::report(folder, of_runs, &learned, &beliefs, &phases)?);
+        reports.extend(daily::reports(folder, of_runs, &subjects)?);
+        let own = learning::reports(folder, of_runs, &learned, &beliefs, &phases, &subjects)?;
         reports.extend(own);
     }
     for report in &reports {
@@ -142,7 +153,7 @@ pub fn write(folder: &Path) -> Result<Told, ReportError> {
     let text = match is_bandit {
         true => bandit::console(&evidence, comparison),
         false => {
-            let dashboard = dashboard::dashboard(folder, &evidence)?;
+            let dashboard = dashboard::dashboard(folder, of_runs)?;
             summary::console(&evidence, &policies, comparison, &dashboard)
         }
     };

@@ -266,6 +266,14 @@ pub struct CellEntry {
 }
 
 impl Manifest {
+    /// The same without blocks that were run for every choice of models: of those no run has rows.
+    #[must_use]
+    pub fn with_rows(&self) -> Self {
+        let is_choice = |block: &BlockEntry| self.choices.iter().any(|c| c.block == block.name);
+        let blocks = self.blocks.iter().filter(|block| !is_choice(block)).cloned().collect();
+        Self { blocks, ..self.clone() }
+    }
+
     /// Writes it into a folder.
     ///
     /// # Errors

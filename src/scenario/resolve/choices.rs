@@ -24,7 +24,7 @@ pub(super) struct ToChoose {
 
 impl Resolver<'_> {
     /// Notes a fault of the block at hand that hits every choice of `n` models.
-    pub(super) fn to_choose(&mut self, fault: usize, n: u64, span: Span, registry: &Registry) {
+    pub(super) fn note_choice(&mut self, fault: usize, n: u64, span: Span, registry: &Registry) {
         let of = registry.models.len();
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         if n > of {

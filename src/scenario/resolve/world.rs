@@ -233,7 +233,7 @@ impl Resolver<'_> {
             false => self.target(written, whole, registry, models),
         };
         if let (Some(n), Some(_)) = (written.every_choice_of, &target) {
-            self.to_choose(at, n.get(), span("every_choice_of"), registry);
+            self.note_choice(at, n.get(), span("every_choice_of"), registry);
         }
         let effect = match &written.effect {
             Some(written) if !touched("effect") => {
