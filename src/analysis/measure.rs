@@ -381,7 +381,7 @@ pub const FELL_AFTER_FIRST: Measure = figure(
 pub const QUOTA_OVERSHOOT: Measure = figure(
     "quota_overshoot",
     "share",
-    "Largest excess of tokens used over the daily limit of an account, as a share of the limit, as the provider counts it, at the last instants of the points of the curves; while a fault cuts the limit it is not taken. None where nothing is limited.",
+    "Largest excess of tokens used over the daily limit of an account, as a share of the limit, as the provider counts it, at the last instants of the points of the curves; while a fault cuts the limit it is not taken. There is none where nothing is limited.",
 )
 .lower();
 
