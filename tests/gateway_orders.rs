@@ -255,7 +255,7 @@ fn two_choices_of_least_busy_wait_as_theory_says() {
         let mut in_system = 0.0;
         while share > 1e-12 {
             in_system += share;
-            share *= share * rho;
+            share = rho * share * share;
         }
         let theory = in_system / rho;
         let means: Vec<f64> = (1..=5)
