@@ -234,7 +234,7 @@ fn instances_that_do_not_speak_multiply_a_limit() {
         });
         (record.attempts.len(), told)
     };
-    assert_eq!(overshoot(1, None), (10, None));
+    assert_eq!(overshoot(1, None), (10, Some(0.0)));
     assert_eq!(overshoot(4, None), (40, Some(3.0)));
     // Every instance learns after 2 s what four of them let through by then, and again: 4 + 4 tasks, then two more.
     let (n, _) = overshoot(4, Some(2.0));
