@@ -210,7 +210,7 @@ proptest! {
         }
         // All calls end, some of them badly.
         while !script.in_flight.is_empty() {
-            let verdict = if script.in_flight.len() % 2 == 0 { Verdict::Failure } else { Verdict::Ignored };
+            let verdict = if script.in_flight.len().is_multiple_of(2) { Verdict::Failure } else { Verdict::Ignored };
             script.step(Op::End(0, verdict));
         }
         script.check_log();

@@ -140,7 +140,7 @@ impl<O: Observer> Loop<'_, O> {
         let mut stream = self.streams.task(Purpose::Choice, TaskId(round));
         let request = request(round);
         let context = context(self.problem, &self.rounds);
-        let view = View { request: &request, context, told: Some(self.rounds.means()) };
+        let view = View { told: Some(self.rounds.means()), ..View::plain(&request, context) };
         let choice = self.order.pick(&view, awake, &mut stream)?;
         if self.learning {
             self.order.chosen(&view, choice.model);
@@ -187,7 +187,7 @@ impl<O: Observer> Loop<'_, O> {
             propensity: choice.propensity,
             ..Feedback::answered(context, choice.model, draw.reward)
         };
-        self.order.learn(&View { request: &request, context, told: None }, &feedback);
+        self.order.learn(&View::plain(&request, context), &feedback);
     }
 }
 

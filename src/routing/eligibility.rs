@@ -117,7 +117,7 @@ impl Stack {
         let hour = self.hour(now);
         let context = Context { short, ..Context::plain(request.level, hour) };
         let order = &mut self.orders[usize::from(chain.arm)];
-        order.pick(&View { request, context, told }, among, &mut stream)
+        order.pick(&View { request, context, told, now }, among, &mut stream)
     }
 
     /// When the first of the step's models that only time keeps away comes back.

@@ -27,7 +27,7 @@ impl Stack {
             let context = Context { short, ..Context::plain(request.level, hour) };
             let order = &self.orders[usize::from(chain.arm)];
             let is_named = role == Role::Fallback || order.names(request, model);
-            let score = order.number(&View { request, context, told }, model);
+            let score = order.number(&View { request, context, told, now }, model);
             let standing = match self.standing(now, request, chain, model) {
                 Standing::Eligible if !is_named => Standing::NotNamed,
                 standing => standing,

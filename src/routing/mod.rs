@@ -14,6 +14,7 @@ mod features;
 mod feedback;
 pub mod hedge;
 pub mod ledger;
+pub mod load;
 pub mod meter;
 pub mod minute;
 pub mod monitor;
@@ -124,8 +125,8 @@ impl StackRule {
     /// Whether an order of it follows the vendors' price lists.
     #[must_use]
     pub fn reads_prices(&self) -> bool {
-        let follows = OrderRule::CheapestNow;
-        self.order == follows || self.trial.as_ref().is_some_and(|t| t.challenger == follows)
+        let follows = |order: &OrderRule| matches!(order, OrderRule::Cheapest(own) if own.follows);
+        follows(&self.order) || self.trial.as_ref().is_some_and(|t| follows(&t.challenger))
     }
 
     /// Whether an order of it has to be told what to expect.

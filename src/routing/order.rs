@@ -1,9 +1,14 @@
 //! Router orders: which of the eligible models is called first.
 
 use super::features::{FeatureMap, usual_request};
+use super::load::{Load, LoadRule};
 use std::sync::Arc;
 
-use crate::domain::{ChosenBy, KnownPrompts, ModelSet, PromptScores, Propensity, Request};
+use jiff::Timestamp;
+
+use crate::domain::{
+    ChosenBy, KnownPrompts, ModelSet, PromptScores, Propensity, Request, Response,
+};
 use crate::learners::arms::first_largest;
 use crate::learners::wrappers::{Wrapped, Wrappers};
 use crate::learners::{
@@ -11,7 +16,7 @@ use crate::learners::{
 };
 use crate::registry::Registry;
 use crate::sim::stream::Stream;
-use crate::units::{Level, ModelId, PerLevel};
+use crate::units::{Level, ModelId, PerLevel, SimTime};
 
 /// Which decisions share one learner.
 #[derive(
@@ -49,12 +54,12 @@ pub enum OrderRule {
     RoundRobin,
     /// A random eligible model, in proportion to its weight.
     Weighted(Vec<f64>),
-    /// The lowest declared price of the request.
-    Cheapest,
-    /// The lowest price of the request as the vendors' lists are at the time.
-    CheapestNow,
+    /// The lowest price.
+    Cheapest(CheapestRule),
     /// The lowest declared response time.
     Fastest,
+    /// Whom calls in flight and what came back speak for.
+    Load(LoadRule),
     /// The largest score of the recorded prompt, fitted to other prompts; the lowest id of equals. A model whose score is
     /// no number is not used.
     Predicted(Arc<PromptScores>),
@@ -85,8 +90,9 @@ impl OrderRule {
             Self::Random => "random",
             Self::RoundRobin => "round_robin",
             Self::Weighted(_) => "weighted",
-            Self::Cheapest | Self::CheapestNow => "cheapest",
+            Self::Cheapest(_) => "cheapest",
             Self::Fastest => "fastest",
+            Self::Load(rule) => rule.name(),
             Self::Predicted(_) => "predicted",
             Self::Cascade(_) => "cascade",
             Self::Learner { config, .. } => config.name(),
@@ -100,6 +106,69 @@ impl OrderRule {
         match self {
             Self::Learner { config, .. } => config.card().reads,
             _ => Reads::Nothing,
+        }
+    }
+}
+
+/// What a price is to an order that goes by it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CheapestRule {
+    /// Prices are those of the vendors' lists at the time, not the declared ones.
+    pub follows: bool,
+    /// What of a model's prices is compared.
+    pub compares: PriceOf,
+    /// Models whose prices the router does not know.
+    pub unpriced: ModelSet,
+    /// What an input token and an output token of theirs is taken to cost, each, in USD.
+    pub unknown_price: f64,
+}
+
+impl Default for CheapestRule {
+    fn default() -> Self {
+        Self {
+            follows: false,
+            compares: PriceOf::default(),
+            unpriced: ModelSet::EMPTY,
+            unknown_price: 5.0,
+        }
+    }
+}
+
+/// What of a model's prices is compared.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceOf {
+    /// The price of the request with 300 output tokens.
+    #[default]
+    Request,
+    /// The price of one input token and one output token, whatever the request.
+    TokenPair,
+}
+
+impl CheapestRule {
+    /// What `model` would cost, in millionths of a USD.
+    #[inline]
+    fn price(&self, prices: &[[f64; 2]], request: &Request, model: ModelId) -> f64 {
+        let [usd_in, usd_out] = if self.unpriced.contains(model) {
+            [1e6 * self.unknown_price; 2]
+        } else {
+            prices[model.index()]
+        };
+        match self.compares {
+            PriceOf::Request => {
+                usd_in * f64::from(request.input_tokens) + usd_out * EXPECTED_OUTPUT_TOKENS
+            }
+            PriceOf::TokenPair => usd_in + usd_out,
         }
     }
 }
@@ -142,8 +211,9 @@ enum Kind {
     Random,
     RoundRobin { next: u16 },
     Weighted(Vec<f64>),
-    Cheapest { prices: Vec<[f64; 2]>, follows: bool },
+    Cheapest { prices: Vec<[f64; 2]>, rule: CheapestRule },
     Fastest(Vec<PerLevel<f64>>),
+    Load(Load),
     Predicted(Arc<PromptScores>),
     Cascade(Arc<Cascade>),
     Learner { bank: Vec<Wrapped>, scope: LearnerScope, keeps_short: bool, card: Card },
@@ -176,13 +246,15 @@ pub struct View<'a> {
     pub context: Context<'a>,
     /// Expected reward per model as told by the simulator, for the informed reference only.
     pub told: Option<&'a [f64]>,
+    /// The time of the choice.
+    pub now: SimTime,
 }
 
 impl<'a> View<'a> {
-    /// A request of which nobody tells anything.
+    /// A request of which nobody tells anything, for what does not depend on the time.
     #[must_use]
     pub fn plain(request: &'a Request, context: Context<'a>) -> Self {
-        Self { request, context, told: None }
+        Self { request, context, told: None, now: SimTime::ZERO }
     }
 }
 
@@ -194,7 +266,12 @@ impl Order {
         registry: &Registry,
         n_task_types: usize,
         prompts: &Arc<KnownPrompts>,
+        start: Timestamp,
     ) -> Self {
+        if let OrderRule::Load(rule) = rule {
+            let load = Load::new(rule, registry.models.len(), start);
+            return Self { kind: Kind::Load(load), features: None };
+        }
         let reads = rule.reads();
         let prior = Prior::of_registry(registry, reads, prompts);
         let order = Self::new(rule, registry, &prior, n_task_types);
@@ -211,13 +288,13 @@ impl Order {
             OrderRule::Random => Kind::Random,
             OrderRule::RoundRobin => Kind::RoundRobin { next: 0 },
             OrderRule::Weighted(weights) => Kind::Weighted(weights.clone()),
-            OrderRule::Cheapest | OrderRule::CheapestNow => Kind::Cheapest {
+            OrderRule::Cheapest(rule) => Kind::Cheapest {
                 prices: registry
                     .models
                     .iter()
                     .map(|m| [m.usd_per_mtok_input, m.usd_per_mtok_output])
                     .collect(),
-                follows: *rule == OrderRule::CheapestNow,
+                rule: *rule,
             },
             OrderRule::Fastest => Kind::Fastest(
                 registry
@@ -226,6 +303,9 @@ impl Order {
                     .map(|m| Level::ALL.map(|l| m.latency.mean_ms(l, EXPECTED_OUTPUT_TOKENS)))
                     .collect(),
             ),
+            OrderRule::Load(rule) => {
+                Kind::Load(Load::new(rule, registry.models.len(), Timestamp::UNIX_EPOCH))
+            }
             OrderRule::Predicted(scores) => Kind::Predicted(Arc::clone(scores)),
             OrderRule::Cascade(cascade) => Kind::Cascade(Arc::clone(cascade)),
             OrderRule::Learner { config, wrappers, scope, keeps_short } => {
@@ -255,7 +335,9 @@ impl Order {
     /// The vendors' price lists as they are now: the prices of an input and an output token by model. An order that
     /// goes by declared prices does not look.
     pub fn read_prices(&mut self, now: impl Iterator<Item = [f64; 2]>) {
-        if let Kind::Cheapest { prices, follows: true } = &mut self.kind {
+        if let Kind::Cheapest { prices, rule } = &mut self.kind
+            && rule.follows
+        {
             prices.clear();
             prices.extend(now);
         }
@@ -310,16 +392,13 @@ impl Order {
                 model
             }
             Kind::Weighted(weights) => weighted(weights, eligible, stream)?,
-            Kind::Cheapest { prices, .. } => {
-                let input = f64::from(view.request.input_tokens);
-                first_largest(eligible, |m| {
-                    let [usd_in, usd_out] = prices[m.index()];
-                    -(usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS)
-                })
+            Kind::Cheapest { prices, rule } => {
+                first_largest(eligible, |m| -rule.price(prices, view.request, m))
             }
             Kind::Fastest(ms) => {
                 first_largest(eligible, |m| -ms[m.index()][view.request.level.index()])
             }
+            Kind::Load(load) => load.pick(view.now, eligible, stream)?,
             Kind::Predicted(scores) => {
                 let scores = scores.of(view.request.prompt?);
                 let usable: ModelSet =
@@ -355,13 +434,14 @@ impl Order {
             | Kind::RoundRobin { .. }
             | Kind::Cheapest { .. }
             | Kind::Fastest(_)
+            | Kind::Load(_)
             | Kind::Learner { .. }
             | Kind::InformedGreedy => true,
         }
     }
 
     /// The number by which it compares models, of one model: a learner's belief, a fitted score, a weight, the expected
-    /// price in USD, the declared time in milliseconds, a trust; `None` where it has none.
+    /// price in USD, the declared time in milliseconds, a load, a trust; `None` where it has none.
     #[must_use]
     pub fn number(&self, view: &View<'_>, model: ModelId) -> Option<f64> {
         let at = model.index();
@@ -372,18 +452,38 @@ impl Order {
                 learner.belief(&with_features(&mut features, view), model)
             }
             Kind::Weighted(weights) => weights.get(at).copied(),
-            Kind::Cheapest { prices, .. } => {
-                let [usd_in, usd_out] = prices[at];
-                let input = f64::from(view.request.input_tokens);
-                Some((usd_in * input + usd_out * EXPECTED_OUTPUT_TOKENS) / 1e6)
-            }
+            Kind::Cheapest { prices, rule } => Some(rule.price(prices, view.request, model) / 1e6),
             Kind::Fastest(ms) => Some(ms[at][view.request.level.index()]),
+            Kind::Load(load) => Some(load.number(view.now, model)),
             Kind::Predicted(scores) => Some(f64::from(scores.of(view.request.prompt?)[at])),
             Kind::Cascade(cascade) => Some(f64::from(cascade.trust.of(view.request.prompt?)[at])),
             Kind::InformedGreedy => view.told.map(|told| told[at]),
             Kind::Static(_) | Kind::LevelTable(_) | Kind::Random | Kind::RoundRobin { .. } => None,
         }
         .filter(|number| !number.is_nan())
+    }
+
+    /// Whether it follows calls in flight and what came back, and so has no favourite among models that take no calls.
+    #[inline]
+    #[must_use]
+    pub fn follows_load(&self) -> bool {
+        matches!(self.kind, Kind::Load(_))
+    }
+
+    /// A call of the stack to `model` has gone out, whoever chose it.
+    #[inline]
+    pub fn sent(&mut self, model: ModelId) {
+        if let Kind::Load(load) = &mut self.kind {
+            load.sent(model);
+        }
+    }
+
+    /// A call of the stack to `model` is over.
+    #[inline]
+    pub fn ended(&mut self, now: SimTime, model: ModelId, response: &Response) {
+        if let Kind::Load(load) = &mut self.kind {
+            load.ended(now, model, response);
+        }
     }
 
     /// Whether answers are weighed before they are taken.

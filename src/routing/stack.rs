@@ -89,7 +89,7 @@ impl Stack {
             clock: LocalClock::new(start, zone.clone()),
             orders: std::iter::once(&rule.order)
                 .chain(rule.trial.as_ref().map(|trial| &trial.challenger))
-                .map(|order| Order::of_stack(order, registry, n_task_types, prompts))
+                .map(|order| Order::of_stack(order, registry, n_task_types, prompts, start))
                 .collect(),
             cost_unit: Prior::of_registry(registry, Reads::Nothing, prompts).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
@@ -208,6 +208,10 @@ impl Stack {
         let allocated = self.allocated(request.level).filter(|model| all.contains(*model));
         let favourite = match allocated {
             Some(model) => Some(Choice { model, propensity: Propensity::Unknown, explored: false }),
+            // Where load decides, a model that takes no calls is no choice that had to be given up.
+            None if self.orders[usize::from(chain.arm)].follows_load() && !eligible.is_empty() => {
+                self.pick(now, request, chain, told, eligible, short)
+            }
             None => self.pick(now, request, chain, told, all, all_short),
         };
         let Some(favourite) = favourite else {
@@ -320,6 +324,7 @@ impl Stack {
         served: bool,
     ) {
         chain.in_flight -= 1;
+        self.orders.iter_mut().for_each(|order| order.ended(now, call.model, response));
         if let Some(counts) = self.minutes.get_mut(call.model.index()) {
             let ended = counts.book(now, 0, response.tokens());
             self.tell_overshoot(now, call.model, ended);
@@ -442,6 +447,7 @@ impl Stack {
         call: Call,
     ) -> Call {
         chain.in_flight += 1;
+        self.orders.iter_mut().for_each(|order| order.sent(call.model));
         if let Some(counts) = self.minutes.get_mut(call.model.index()) {
             let ended = counts.book(now, 1, 0);
             self.tell_overshoot(now, call.model, ended);

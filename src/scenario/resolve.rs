@@ -7,6 +7,7 @@ mod choices;
 mod daily;
 mod expect;
 mod fitted;
+mod load_order;
 mod outlier;
 mod pace;
 mod prices;

@@ -42,9 +42,9 @@ pub use daily::{
 };
 pub use expect::Expect;
 pub use order::{
-    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, CheapestOrder, NoKeys, Order,
-    PlainOrder, PredictedOrder, PricesRead, RouterVariant, Stage4Order, StaticOrder,
-    ThresholdOrder, WeightedOrder,
+    AbTest, Adaptive, AlwaysOrder, BestFixed, CascadeOrder, LatencyWindowOrder, LeastBusyOrder,
+    NoKeys, Order, PeakEwmaOrder, PlainOrder, PredictedOrder, PricesRead, RouterVariant,
+    Stage4Order, StaticOrder, ThresholdOrder, WeightedOrder,
 };
 pub use outcomes::RecordedOutcomes;
 pub use outlier::{

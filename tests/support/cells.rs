@@ -18,9 +18,10 @@ use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
 use reflexarc::routing::fallback::{Chain, FallbackPlan, Group, Ranking};
 use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
 use reflexarc::routing::ledger::{Charged, LedgerRule};
+use reflexarc::routing::load::{LatencyWindowRule, LoadRule, PeakEwmaRule, Ties};
 use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::monitor::MonitorRule;
-use reflexarc::routing::order::{LearnerScope, OrderRule};
+use reflexarc::routing::order::{CheapestRule, LearnerScope, OrderRule};
 use reflexarc::routing::replica::{Assign, ReplicaRule};
 use reflexarc::routing::retry::{
     Backoff, OnFailure, OnFailures, Reads429, RetriesPer, RetryAfter, RetryPlan, RetryTarget,
@@ -304,8 +305,12 @@ fn order() -> impl Strategy<Value = OrderRule> {
         Just(OrderRule::Random),
         Just(OrderRule::RoundRobin),
         collection::vec(0.0..2.0, 12).prop_map(OrderRule::Weighted),
-        Just(OrderRule::Cheapest),
+        Just(OrderRule::Cheapest(CheapestRule::default())),
         Just(OrderRule::Fastest),
+        Just(OrderRule::Load(LoadRule::LeastBusy { ties: Ties::First, choices: 2 })),
+        Just(OrderRule::Load(LoadRule::LatencyWindow(LatencyWindowRule::default()))),
+        Just(OrderRule::Load(LoadRule::PeakEwma(PeakEwmaRule::default()))),
+        Just(OrderRule::Load(LoadRule::LeastUsed)),
         Just(OrderRule::InformedGreedy),
     ];
     prop_oneof![learner, fixed]

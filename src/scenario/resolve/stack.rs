@@ -1,13 +1,16 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
-use super::{Models, Resolver, admission, breaker, daily, fitted, outlier, recovery, trial};
+use super::{
+    Models, Resolver, admission, breaker, daily, fitted, load_order, outlier, recovery, trial,
+};
 use crate::learners::LearnerConfig;
 use crate::learners::stage4::{executor_rule, router_rule};
 use crate::learners::wrappers::Wrapped;
 use crate::reward::Reward;
 use crate::routing::StackRule;
 use crate::routing::budget::BudgetRule;
-use crate::routing::order::OrderRule;
+use crate::routing::load::LoadRule;
+use crate::routing::order::{CheapestRule, OrderRule};
 use crate::routing::outlier::OutlierRule;
 use crate::routing::roster::Presence;
 use crate::routing::throttle::ThrottleRule;
@@ -18,7 +21,7 @@ use crate::scenario::source::Spanned;
 use crate::scenario::tree::{Node, Path, Value};
 use crate::scenario::values::{Duration, Seeds};
 use crate::scenario::written::{
-    CheapestOrder, Order, PlainOrder, PricesRead, RouterVariant, Stack, WeightedOrder,
+    Order, PlainOrder, PricesRead, RouterVariant, Stack, WeightedOrder,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -231,11 +234,17 @@ fn order_rule(
             }
             OrderRule::Weighted(all)
         }
-        PlainOrder::Cheapest(CheapestOrder { prices: PricesRead::Declared }) => OrderRule::Cheapest,
-        PlainOrder::Cheapest(CheapestOrder { prices: PricesRead::Current }) => {
-            OrderRule::CheapestNow
-        }
+        PlainOrder::Cheapest(own) => OrderRule::Cheapest(CheapestRule {
+            follows: own.prices == PricesRead::Current,
+            compares: own.compares,
+            unpriced: models.ids(&own.unpriced, problems).into_iter().collect(),
+            unknown_price: own.unknown_price.get(),
+        }),
         PlainOrder::Fastest(_) => OrderRule::Fastest,
+        PlainOrder::LeastBusy(own) => OrderRule::Load(load_order::least_busy(own)),
+        PlainOrder::LatencyWindow(own) => OrderRule::Load(load_order::latency_window(own)),
+        PlainOrder::PeakEwma(own) => OrderRule::Load(load_order::peak_ewma(own, tree, problems)),
+        PlainOrder::LeastUsed(_) => OrderRule::Load(LoadRule::LeastUsed),
         PlainOrder::Predicted(own) => fitted::predicted(own, tree, models, problems)?,
         PlainOrder::Threshold(own) => fitted::threshold(own, models, problems)?,
         PlainOrder::Cascade(own) => fitted::cascade(own, tree, models, problems)?,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Name;
 use crate::learners::LearnerConfig;
 use crate::predictors::Predictor;
+use crate::routing::load::{Keeps, Ties};
+use crate::routing::order::{CheapestRule, PriceOf};
 use crate::routing::trial::{Then, Watch};
 use crate::scenario::values::{
     Count, Duration, Fraction, Named, NonNegative, Positive, Seeds, Share,
@@ -66,6 +68,14 @@ orders! {
     Cheapest(CheapestOrder),
     /// The model with the lowest declared response time at the level.
     Fastest(NoKeys),
+    /// The model with the fewest calls of this stack in flight (LiteLLM's least-busy).
+    LeastBusy(LeastBusyOrder),
+    /// The model with the lowest mean of its last seconds per answer token (LiteLLM's latency-based-routing, 1.106).
+    LatencyWindow(LatencyWindowOrder),
+    /// Of two models drawn at random, the one with the lower Peak EWMA of its response times by its calls in flight and one more (Finagle, Tower, Helicone's balanced latency).
+    PeakEwma(PeakEwmaOrder),
+    /// The model with the fewest tokens counted in this minute of the clock, one at random of several (LiteLLM's usage-based-routing-v2). A call counts when its answer is there, so those in flight do not.
+    LeastUsed(NoKeys),
     /// The model whose predicted quality less its expected cost is largest. Predictions are fitted to the recorded prompts that are set apart.
     Predicted(PredictedOrder),
     /// The dear model where it is predicted to gain enough over the cheap one, the cheap one elsewhere (RouteLLM). Predictions are fitted to the recorded prompts that are set apart.
@@ -83,12 +93,81 @@ orders! {
 #[serde(deny_unknown_fields)]
 pub struct NoKeys {}
 
-/// The order by price.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+/// The order by price; of equals the first of the registry.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheapestOrder {
     /// Declared: the registry's prices, whatever has become of them. Current: the vendors' lists as they are at the time of the choice, which a router has to fetch.
     pub prices: PricesRead,
+    /// Request: the price of the request, with 300 output tokens. Token pair: the price of one input token and one output token, whatever the request, as in LiteLLM's cost-based routing.
+    pub compares: PriceOf,
+    /// Models whose price the router does not know, as LiteLLM's does not know one under a name that is not in its price map (issue 35787).
+    pub unpriced: Vec<Name>,
+    /// What a token of theirs, input or output, is taken to cost in USD. The default, 5 USD for a single token, is LiteLLM's: they are called last.
+    pub unknown_price: NonNegative,
+}
+
+impl Default for CheapestOrder {
+    fn default() -> Self {
+        let rule = CheapestRule::default();
+        Self {
+            prices: PricesRead::Declared,
+            compares: rule.compares,
+            unpriced: Vec::new(),
+            unknown_price: NonNegative::of(5.0),
+        }
+    }
+}
+
+/// The order by calls in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeastBusyOrder {
+    /// Which of several with as few. Random: one of them at random. First: the first of the registry, as in LiteLLM, where a model that comes first takes all calls of a calm time.
+    pub ties: Ties,
+    /// How many of the eligible models are drawn at random and compared, by default all; 2 is the power of two choices.
+    pub choices: Option<Count>,
+}
+
+/// LiteLLM's latency-based routing, with its names. An answer leaves its duration by its output tokens as a sample, a timeout 1000 s; other failures leave none. A model without a sample counts as 0 and is called first.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LatencyWindowOrder {
+    /// By which share of the lowest mean another one may be larger; of those within it one is called at random.
+    pub lowest_latency_buffer: NonNegative,
+    /// How many samples of a model are kept.
+    pub max_latency_list_size: Count,
+    /// All samples of all models are forgotten this long after the first of them, as in LiteLLM's own memory; later ones do not put it off.
+    pub ttl: Duration,
+    /// What makes room in a full list. Rolling: the oldest sample goes. Frozen: the newest goes, so that the others stay until all are forgotten, as in LiteLLM up to 1.82 at the latest (1.80 was recorded; mended by pull request 25548); an answer without tokens counts as 0 there.
+    pub window: Keeps,
+}
+
+impl Default for LatencyWindowOrder {
+    fn default() -> Self {
+        Self {
+            lowest_latency_buffer: NonNegative::of(0.0),
+            max_latency_list_size: Count::of(10),
+            ttl: Duration::from_millis(3_600_000),
+            window: Keeps::Rolling,
+        }
+    }
+}
+
+/// Power of two choices by Peak EWMA. A response time above the estimate becomes the estimate at once; the estimate decays towards a lower one, and towards 0 while the model is not called. Failures count like answers: a model that fails fast looks fast.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeakEwmaOrder {
+    /// The time in which the estimate comes nearer by all but 1/e.
+    pub decay: Duration,
+    /// The estimate at the start.
+    pub default_rtt: Duration,
+}
+
+impl Default for PeakEwmaOrder {
+    fn default() -> Self {
+        Self { decay: Duration::from_millis(30_000), default_rtt: Duration::from_millis(250) }
+    }
 }
 
 /// Which prices a router reads.
