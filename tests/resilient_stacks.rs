@@ -23,6 +23,7 @@ use reflexarc::routing::hedge::{HedgeAfter, HedgeRule, HedgeTarget};
 use reflexarc::routing::ledger::Charged;
 use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::outlier::{LitellmRule, OutlierRule};
 use reflexarc::routing::ramp::RampRule;
 use reflexarc::routing::replica::{Assign, ReplicaRule};
 use reflexarc::routing::retry::{Backoff, OnFailure, OnFailures, Reads429, RetryPlan};
@@ -239,6 +240,22 @@ fn instances_that_do_not_speak_multiply_a_limit() {
     // Every instance learns after 2 s what four of them let through by then, and again: 4 + 4 tasks, then two more.
     let (n, _) = overshoot(4, Some(2.0));
     assert!((10..=14).contains(&n), "{n} calls");
+}
+
+#[test]
+fn a_cooldown_reaches_the_other_instance_when_they_speak() {
+    let second = |every: Option<f64>| {
+        let mut draft = draft(&[1.0, 1.0], &[0.0, 2.0]);
+        let rejection = Rejection::RateLimited;
+        let effect = Effect::Reject { rejection, share: 1.0, retry_after: None };
+        draft.world.faults = vec![fault(effect, 0, 0.0, 100.0)];
+        draft.stack.outliers = OutlierRule::Litellm(LitellmRule::default());
+        draft.stack.replicas =
+            ReplicaRule { n: 2, sync_every: every.map(seconds), assign: Assign::RoundRobin };
+        let (record, _) = record(&draft.build(), 1);
+        record.attempts.iter().find(|c| c.task.0 == 1).map(|c| c.model.0)
+    };
+    assert_eq!((second(None), second(Some(1.0))), (Some(0), Some(1)));
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Stack {
             }
         }
         if self.sync_due <= now {
-            replica::sync(&mut self.replicas, now);
+            replica::sync(&mut self.replicas, now, &mut self.log);
             let every = self.rule.replicas.sync_every.expect("only what is shared is due");
             self.sync_due = now + every;
         }

@@ -170,7 +170,7 @@ impl Replica {
 }
 
 /// Lets all instances know what each of them knows.
-pub(super) fn sync(replicas: &mut [Replica], now: SimTime) {
+pub(super) fn sync(replicas: &mut [Replica], now: SimTime, log: &mut Vec<StackEvent>) {
     let mut holds: Vec<Hold> = Vec::new();
     for replica in &mut *replicas {
         replica.held(now);
@@ -180,6 +180,7 @@ pub(super) fn sync(replicas: &mut [Replica], now: SimTime) {
             }
         }
     }
+    Outliers::share(replicas.iter_mut().map(|replica| &mut replica.outliers), now, log);
     Ledger::share(replicas.iter_mut().map(|replica| &mut replica.ledger), now);
     for replica in replicas {
         replica.holds.clone_from(&holds);

@@ -126,6 +126,27 @@ impl Litellm {
         Self { bench: Bench::new(deployments.len()), rule, deployments }
     }
 
+    /// The deployments that are in cooldown at `now`, and until when.
+    pub(super) fn cooldowns(&self, now: SimTime) -> Vec<(ModelId, SimTime)> {
+        let until = |model| self.bench.until(model).map(|until| (model, until));
+        self.bench.still_out(now).iter().filter_map(until).collect()
+    }
+
+    /// Takes over cooldowns that other instances have written.
+    pub(super) fn adopt(
+        &mut self,
+        now: SimTime,
+        known: &[(ModelId, SimTime)],
+        log: &mut Vec<StackEvent>,
+    ) {
+        self.bench.advance(now, log);
+        for &(model, until) in known {
+            if self.bench.until(model).is_none() {
+                self.bench.take_out(now, model, until, log);
+            }
+        }
+    }
+
     /// Whether a failure of a kind that may cool a deployment does.
     fn cools(&mut self, now: SimTime, end: End) -> bool {
         let rule = &self.rule;

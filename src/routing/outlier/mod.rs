@@ -244,6 +244,24 @@ impl Outliers {
         }
     }
 
+    /// Lets the detectors of several instances know whom each of them has taken out, as far as their gateways share that:
+    /// LiteLLM keeps its cooldowns in a cache that all instances read.
+    pub fn share<'a>(
+        detectors: impl Iterator<Item = &'a mut Self>,
+        now: SimTime,
+        log: &mut Vec<StackEvent>,
+    ) {
+        let cooldowns = |own: &'a mut Self| match &mut own.kind {
+            Kind::Litellm(own) => Some(own),
+            _ => None,
+        };
+        let mut all: Vec<&mut Litellm> = detectors.filter_map(cooldowns).collect();
+        let known: Vec<_> = all.iter().flat_map(|own| own.cooldowns(now)).collect();
+        for own in &mut all {
+            own.adopt(now, &known, log);
+        }
+    }
+
     /// When something changes by time alone next.
     #[inline]
     #[must_use]

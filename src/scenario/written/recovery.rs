@@ -394,7 +394,7 @@ pub enum HedgeAfter {
     Quantile(#[schemars(example = 0.95)] Share),
 }
 
-/// In how many instances the stack runs. Each has its own ledger, holds and breakers; learner, monitor and allocation are one.
+/// In how many instances the stack runs. Each has its own ledger, holds, breakers and detectors; learner, monitor and allocation are one. What they tell one another is what the ledger counted, who is held, and the cooldowns of LiteLLM; breakers stay their own.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replicas {
