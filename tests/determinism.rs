@@ -95,6 +95,7 @@ fn assert_kept(before: &Desk, after: &Desk, are_old: impl Fn(&str, u64) -> bool)
             "policies",
             "controls",
             "tuning",
+            "choices",
         ];
         if !may_lack.contains(&doc.name) {
             assert!(!old.is_empty(), "{} is empty and shows nothing", doc.name);

@@ -7,6 +7,7 @@ use crate::routing::breaker::{BreakerRule, HalfOpenAfter, Interval, Trip, Verdic
 use crate::routing::outlier::{LitellmRule, OutlierRule};
 use crate::routing::retry::RetryTarget;
 use crate::scenario::resolved::Block;
+use crate::scenario::tree::{Node, Path};
 use crate::units::{NANOS_PER_SECOND, SimDuration};
 use crate::world::conditions::Rejection;
 use crate::world::fault::Effect;
@@ -90,9 +91,14 @@ pub(super) fn volume_beyond_traffic(stack: &Stack<'_>, setting: &Setting<'_>) ->
     if ways.is_empty() || !ways.iter().all(cannot) {
         return Vec::new();
     }
-    let Some((path, calls, window)) = ways.into_iter().find(|(path, ..)| stack.writes(path)) else {
+    // The number may be the library's own: then its kind is what is written.
+    let kind = format!("breaker.{}", stack.rule.breaker.name());
+    let own = ways.iter().find(|(path, ..)| stack.writes(path));
+    let Some((path, calls, window)) = own.or(ways.first().filter(|_| stack.writes(&kind))) else {
         return Vec::new();
     };
+    let path = if stack.writes(path) { (*path).to_owned() } else { kind };
+    let (calls, window) = (*calls, *window);
     let most = setting.blocks.iter().filter_map(|b| most_calls(stack, b, setting.end, window));
     let most = most.fold(0.0, f64::max);
     let within = window.map_or("the whole run".to_owned(), said);
@@ -239,6 +245,31 @@ pub(super) fn may_stick(stack: &Stack<'_>, _: &Setting<'_>) -> Vec<Finding> {
     }
     let message = format!("the breaker can stick: {why}");
     vec![Finding::new("breaker", message, "bound it, or take another breaker")]
+}
+
+/// An outcome among a breaker's failures that it ignores.
+pub(super) fn failure_ignored(stack: &Stack<'_>, _: &Setting<'_>) -> Vec<Finding> {
+    let breaker = &stack.rule.breaker;
+    let path = format!("breaker.{}.failures", breaker.name());
+    let written = stack.tree.at(&Path::of(&path)).map_or(&[][..], Node::items);
+    let outcome = |node: &Node| {
+        let text = node.literal();
+        Outcome::ALL.into_iter().find(|outcome| text.trim_matches('"') == outcome.name())
+    };
+    let mut found = Vec::new();
+    for (at, outcome) in
+        written.iter().enumerate().filter_map(|(at, node)| Some((at, outcome(node)?)))
+    {
+        if breaker.verdict(outcome, false) == Verdict::Ignored {
+            let message = format!(
+                "`{}` stands among the outcomes that the breaker ignores, and counts for nothing",
+                outcome.name()
+            );
+            let cure = "leave it out, or write `ignored` without it";
+            found.push(Finding::new(format!("{path}[{at}]"), message, cure));
+        }
+    }
+    found
 }
 
 /// A pool's detector that cannot take out any model.

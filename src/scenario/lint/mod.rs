@@ -87,6 +87,11 @@ pub const RULES: &[Rule] = &[
         find: breakers::may_stick,
     },
     Rule {
+        name: "failure_ignored",
+        of: "an outcome among a breaker's failures that it ignores",
+        find: breakers::failure_ignored,
+    },
+    Rule {
         name: "outliers_idle",
         of: "a pool's detector that cannot take out any model of its groups",
         find: breakers::outliers_idle,
