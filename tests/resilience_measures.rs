@@ -410,6 +410,15 @@ fn ended(call: &AttemptRecord) -> SimTime {
     call.dispatched + call.response.duration
 }
 
+/// The largest sum of a minute.
+fn fullest(counts: impl Iterator<Item = (i128, u64)>) -> u64 {
+    let mut by_minute = std::collections::BTreeMap::<i128, u64>::new();
+    for (minute, n) in counts {
+        *by_minute.entry(minute).or_default() += n;
+    }
+    by_minute.into_values().max().unwrap_or(0)
+}
+
 impl<'a> Recount<'a> {
     fn new(cell: &Cell, both: &'a Both, seed: u64) -> Self {
         let record = &both.record;
@@ -592,15 +601,9 @@ impl<'a> Recount<'a> {
             let calls = || self.both.record.attempts.iter().filter(|call| call.model == model);
             let sent = calls().map(|call| (minute(call.dispatched), 1));
             let tokens = calls().map(|call| (minute(ended(call)), call.response.tokens()));
-            let all: [(Option<u64>, Vec<(i128, u64)>); 2] =
-                [(limit.requests, sent.collect()), (limit.tokens, tokens.collect())];
-            for (limit, counts) in all {
+            let (sent, tokens) = (fullest(sent), fullest(tokens));
+            for (limit, largest) in [(limit.requests, sent), (limit.tokens, tokens)] {
                 let Some(limit) = limit else { continue };
-                let mut by_minute = std::collections::BTreeMap::<i128, u64>::new();
-                for (minute, n) in counts {
-                    *by_minute.entry(minute).or_default() += n;
-                }
-                let largest = by_minute.into_values().max().unwrap_or(0);
                 let beyond = if limit > 0 { largest as f64 / limit as f64 - 1.0 } else { 0.0 };
                 most = Some(most.unwrap_or(0.0).max(beyond));
             }

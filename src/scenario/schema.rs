@@ -254,7 +254,8 @@ mod tests {
         assert_eq!(names, wanted);
         let wanted = "closed_loop: A fixed number of users, each of whom sends the next task when the last one is done.\n\
             \x20 in_flight (a whole number of 1 or more; default 1)\n      The number of users.\n\
-            \x20 think (a duration with its unit; default \"0s\")\n      The time a user waits before the next task.\n";
+            \x20 think (a duration with its unit; default \"0s\")\n      The time a user waits before the next task.\n\
+            \x20 interval (a duration with its unit; default \"0s\")\n      The pace of a user: task i, from 0, is sent no earlier than i times this, and not before the last one is done. By default there is none.\n";
         assert_eq!(describe::<Workload>("closed_loop").unwrap(), wanted);
         assert!(describe::<Order>("random").unwrap().ends_with("no keys\n"));
         assert!(describe::<Order>("learner").unwrap().contains("  ucb1: "));

@@ -171,8 +171,8 @@ pub(super) fn without_null(mut schema: Schema) -> Schema {
             if object.get("default").is_some_and(Json::is_null) {
                 object.remove("default");
             }
-            if let Some(Json::Object(keys)) = object.get_mut("default") {
-                keys.retain(|_, value| !value.is_null());
+            if let Some(default) = object.get_mut("default") {
+                drop_nulls(default);
             }
             let is_null = |branch: &Json| branch.get("type") == Some(&null);
             if let Some(Json::Array(branches)) = object.get_mut("anyOf") {
@@ -190,6 +190,14 @@ pub(super) fn without_null(mut schema: Schema) -> Schema {
 
     WithoutNull.transform(&mut schema);
     schema
+}
+
+/// Drops the keys without a value, in tables within tables as well.
+fn drop_nulls(value: &mut Json) {
+    if let Json::Object(keys) = value {
+        keys.retain(|_, value| !value.is_null());
+        keys.values_mut().for_each(drop_nulls);
+    }
 }
 
 /// A schema with what it refers to. The keys beside a reference, such as the description, are not taken along.

@@ -516,6 +516,40 @@ fn monitor() -> impl Strategy<Value = MonitorRule> {
     })
 }
 
+fn charged() -> impl Strategy<Value = Charged> {
+    prop_oneof![Just(Charged::AfterResponse), Just(Charged::AtAdmission), Just(Charged::Reserved)]
+}
+
+/// The plan with every model that it names passed through `fold`.
+fn onto(plan: FallbackPlan, fold: impl Fn(ModelId) -> ModelId) -> FallbackPlan {
+    let all = |models: Vec<ModelId>| models.into_iter().map(&fold).collect::<Vec<_>>();
+    match plan {
+        FallbackPlan::Chain(chain) => FallbackPlan::Chain(Chain {
+            any: chain.any.map(&all),
+            typed: chain.typed.into_iter().map(|(class, models)| (class, all(models))).collect(),
+        }),
+        FallbackPlan::Stage4 { order, min_tokens_left } => {
+            FallbackPlan::Stage4 { order: order.map(&all), min_tokens_left }
+        }
+        other => other,
+    }
+}
+
+fn grouped(
+    groups: Vec<(Vec<u16>, Vec<u8>, [bool; 4])>,
+    fold: impl Fn(ModelId) -> ModelId,
+) -> Vec<Group> {
+    let n = groups.len() as u8;
+    let group = |(models, fallbacks, levels): (Vec<u16>, Vec<u8>, [bool; 4])| Group {
+        name: "group".to_owned(),
+        models: models.into_iter().map(|m| fold(ModelId(m))).collect(),
+        levels,
+        fallbacks: fallbacks.into_iter().map(|g| g % n).collect(),
+        typed: Vec::new(),
+    };
+    groups.into_iter().map(group).collect()
+}
+
 /// Any cell: ids beyond the number of models are folded back onto it.
 pub(crate) fn cell() -> impl Strategy<Value = Cell> {
     let world = (
@@ -535,12 +569,7 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
     ];
     let run = (workload(), end, any::<bool>(), any::<bool>());
     let judged = (any::<bool>(), any::<bool>(), option::of(0.0..0.5), option::of(0..12_u16));
-    let charged = prop_oneof![
-        Just(Charged::AfterResponse),
-        Just(Charged::AtAdmission),
-        Just(Charged::Reserved)
-    ];
-    let ledger = (0.1..=1.0, any::<bool>(), charged);
+    let ledger = (0.1..=1.0, any::<bool>(), charged());
     let stack = (order(), retry(), fallback(), breaker(), reward(), 0.5..40.0, judged, ledger);
     let daily = (
         option::weighted(0.8, allocator()),
@@ -600,31 +629,11 @@ pub(crate) fn cell() -> impl Strategy<Value = Cell> {
             draft.stack.reads_429,
             per_minute,
         ) = resilience;
-        let n_groups = groups.len() as u8;
-        let group = |(models, fallbacks, levels): (Vec<u16>, Vec<u8>, [bool; 4])| Group {
-            name: "group".to_owned(),
-            models: models.into_iter().map(|m| fold(ModelId(m))).collect(),
-            levels,
-            fallbacks: fallbacks.into_iter().map(|g| g % n_groups).collect(),
-            typed: Vec::new(),
-        };
-        draft.stack.groups = groups.into_iter().map(group).collect();
         draft.stack.fallback = match fallback {
-            FallbackPlan::Groups { .. } if n_groups == 0 => FallbackPlan::None,
-            FallbackPlan::Chain(chain) => FallbackPlan::Chain(Chain {
-                any: chain.any.map(|models| models.into_iter().map(fold).collect()),
-                typed: chain
-                    .typed
-                    .into_iter()
-                    .map(|(class, models)| (class, models.into_iter().map(fold).collect()))
-                    .collect(),
-            }),
-            FallbackPlan::Stage4 { order, min_tokens_left } => FallbackPlan::Stage4 {
-                order: order.map(|models| models.into_iter().map(fold).collect()),
-                min_tokens_left,
-            },
-            other => other,
+            FallbackPlan::Groups { .. } if groups.is_empty() => FallbackPlan::None,
+            other => onto(other, fold),
         };
+        draft.stack.groups = grouped(groups, fold);
         draft.stack.breaker = breaker;
         draft.stack.call_timeout = seconds(timeout);
         let (partial_counts, order_sees_breaker, refusal_reward, last_resort) = judged;
