@@ -21,6 +21,8 @@ const CHARTS: [&str; 8] = [
     "regret-log",
     "token-use",
 ];
+/// Of a world with faults besides.
+const OF_FAULTS: [&str; 1] = ["timeline-stage4"];
 /// Of two variants on one seed besides.
 const COMPARISON: [&str; 5] =
     ["best-model-share", "cost", "paired-difference", "quality-cost", "rolling-regret"];
@@ -585,7 +587,7 @@ fn the_name_of_a_block_is_in_the_names_of_its_charts() {
     let mut wanted: BTreeSet<String> =
         ["performance-profile.png", "performance-profile.svg"].map(str::to_owned).into();
     for block in ["calm", "wild-one"] {
-        for chart in CHARTS.into_iter().chain(COMPARISON) {
+        for chart in CHARTS.into_iter().chain(OF_FAULTS).chain(COMPARISON) {
             wanted.extend(["svg", "png"].map(|kind| format!("{block}-{chart}.{kind}")));
         }
     }

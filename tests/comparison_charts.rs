@@ -251,6 +251,7 @@ fn a_stack_has_the_charts_of_both() {
         "regret-ecdf",
         "regret-log",
         "rolling-regret",
+        "timeline-stage4",
         "token-use",
     ];
     assert_eq!(stems(&charts), set(&wanted));

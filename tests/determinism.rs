@@ -87,6 +87,7 @@ fn assert_kept(before: &Desk, after: &Desk, are_old: impl Fn(&str, u64) -> bool)
         // What a small study has nothing of, or was not asked for, shows nothing.
         let may_lack = [
             "breaker",
+            "choices",
             "work_log",
             "allocations",
             "budgets",

@@ -57,10 +57,10 @@ fn what_is_told_is_what_the_tables_have() {
         let attempts = rows_of::<Attempts>(&desk, variant, 2.0, ["model", "outcome"]);
         let fallbacks = rows_of::<Fallbacks>(&desk, variant, 2.0, ["from_model", "to_model"]);
         let tasks = rows_of::<Tasks>(&desk, variant, 2.0, ["outcome", "first_model"]);
-        // Every fifth, and all that had a fallback.
-        let told = tasks
-            .iter()
-            .filter(|(task, _)| task % 5 == 0 || !of_task(&fallbacks, *task).is_empty());
+        // Every fifteenth, and of those that had a fallback every third.
+        let told = tasks.iter().filter(|(task, _)| {
+            task % 15 == 0 || task % 3 == 0 && !of_task(&fallbacks, *task).is_empty()
+        });
         for (task, [outcome, first_model]) in told {
             let n = task.to_string();
             let text =
@@ -103,7 +103,7 @@ fn what_is_told_is_what_the_tables_have() {
             n_fallbacks += own.len();
         }
     }
-    assert!(n_calls > 100 && n_fallbacks > 5, "{n_calls} calls, {n_fallbacks} fallbacks: too few");
+    assert!(n_calls > 60 && n_fallbacks > 5, "{n_calls} calls, {n_fallbacks} fallbacks: too few");
 }
 
 #[test]

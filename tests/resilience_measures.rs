@@ -24,7 +24,9 @@ use reflexarc::domain::{
 use reflexarc::engine::{self, Cell, End, Observer, Sample};
 use reflexarc::routing::breaker::{BreakerRule, Stage4Rule};
 use reflexarc::routing::fallback::{FallbackPlan, Ranking};
+use reflexarc::routing::minute::MinuteLimit;
 use reflexarc::routing::order::OrderRule;
+use reflexarc::routing::replica::{Assign, ReplicaRule};
 use reflexarc::routing::retry::OnFailure;
 use reflexarc::sim::stream::Streams;
 use reflexarc::units::{ModelId, SimDuration, SimTime};
@@ -59,8 +61,10 @@ impl Observer for Both {
     }
 
     fn stack_event(&mut self, event: &StackEvent) {
-        if let StackEvent::Breaker(event) = event {
-            self.statistics.resilience.breaker_changed(event);
+        match event {
+            StackEvent::Breaker(event) => self.statistics.resilience.breaker_changed(event),
+            StackEvent::Overshoot(event) => self.statistics.resilience.minute_ended(event),
+            _ => {}
         }
         self.record.stack_event(event);
     }
@@ -181,7 +185,7 @@ fn an_outage_of_the_first_model_worked_by_hand() {
         .map(|event| event.at.as_secs_f64())
         .collect();
     assert_eq!(opened, [102.2, 165.2]);
-    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(2.7));
+    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(2.2));
     assert_close("detected", of_run(&both, measure::DETECTED_SHARE), Some(1.0));
     assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(27.5));
     assert_close("recovered", of_run(&both, measure::RECOVERED_SHARE), Some(1.0));
@@ -208,7 +212,8 @@ fn what_is_never_noticed_or_never_comes_back_counts_in_full() {
     let mut draft = steady(2, vec![fault(OUTAGE, &[0], 99.5, 199.5)]);
     draft.stack.breaker = BreakerRule::None;
     let both = run(&draft.build(), 1);
-    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(100.0));
+    // From the first call within it, at 100, to its end.
+    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(99.5));
     assert_close("detected", of_run(&both, measure::DETECTED_SHARE), Some(0.0));
     // The call of 200 is answered at 201.
     assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(1.5));
@@ -230,6 +235,68 @@ fn what_is_never_noticed_or_never_comes_back_counts_in_full() {
 }
 
 #[test]
+fn a_mere_fallback_is_noticed_from_its_first_call_and_owes_no_return() {
+    // Without a breaker: tasks of 100..199 fall back to the second, from 141.2 on in vain.
+    let faults = || vec![fault(OUTAGE, &[0], 99.5, 199.5), fault(OUTAGE, &[1], 140.5, 250.0)];
+    let mut draft = steady(3, faults());
+    draft.stack.breaker = BreakerRule::None;
+    let both = run(&draft.build(), 1);
+    // Nobody leaves either alone.
+    let detect = (99.5 + (250.0 - 141.2)) / 2.0;
+    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(detect));
+    assert_close("detected", of_run(&both, measure::DETECTED_SHARE), Some(0.0));
+    // From 250 on nobody needs the second one.
+    assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(1.5));
+    assert_close("recovered", of_run(&both, measure::RECOVERED_SHARE), Some(1.0));
+
+    // With one, the second is the first to be called from 103 on, but only since the first is passed over.
+    let both = run(&steady(3, faults()).build(), 1);
+    let second = both.record.attempts.iter().filter(|call| call.model == ModelId(1));
+    let mut own = second.filter(|call| call.dispatched < instant(140.5));
+    assert!(own.any(|call| call.role == Role::First));
+    // Calls of 141, 142, 143 fail after 0.2 s.
+    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(2.2));
+    assert_close("detected", of_run(&both, measure::DETECTED_SHARE), Some(1.0));
+    assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(27.5));
+
+    // Where it is the first choice of every other task, it is one.
+    let mut draft = steady(3, faults());
+    draft.stack.order = OrderRule::RoundRobin;
+    let both = run(&draft.build(), 1);
+    let recovered: Vec<f64> = [(0, 199.5), (1, 250.0)]
+        .into_iter()
+        .map(|(model, end)| {
+            let served = both.record.attempts.iter().filter(|call| {
+                call.served && call.model == ModelId(model) && call.dispatched >= instant(end)
+            });
+            let first = served.map(ended).min().expect("it comes back");
+            first.as_secs_f64() - end
+        })
+        .collect();
+    let mean = recovered.iter().sum::<f64>() / 2.0;
+    assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(mean));
+}
+
+#[test]
+fn a_stack_passes_its_own_limits_by_what_its_instances_do_not_know() {
+    let overshoot = |n, limit: Option<u64>| {
+        let mut draft = steady(1, Vec::new());
+        draft.stack.breaker = BreakerRule::None;
+        if limit.is_some() {
+            draft.stack.ledger.per_minute = vec![MinuteLimit { requests: limit, tokens: None }];
+        }
+        draft.stack.replicas = ReplicaRule { n, sync_every: None, assign: Assign::RoundRobin };
+        of_run(&run(&draft.build(), 1), measure::LIMIT_OVERSHOOT)
+    };
+    assert_close("no limit", overshoot(4, None), None);
+    assert_close("one", overshoot(1, Some(10)), Some(0.0));
+    assert_close("four", overshoot(4, Some(10)), Some(3.0));
+    // Sixty tasks a minute do not fill what four let pass.
+    assert_close("wide", overshoot(4, Some(40)), Some(0.5));
+    assert_close("wider", overshoot(4, Some(60)), Some(0.0));
+}
+
+#[test]
 fn a_model_that_is_held_back_is_left_alone_without_a_breaker() {
     let mut draft = steady(2, vec![fault(Effect::KeyRevoked, &[0], 99.5, 199.5)]);
     draft.stack.breaker = BreakerRule::None;
@@ -238,7 +305,7 @@ fn a_model_that_is_held_back_is_left_alone_without_a_breaker() {
     draft.world.refusal_time = seconds(0.05);
     let both = run(&draft.build(), 1);
     // Refused at 100.05; the task of 101 passes it over.
-    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(1.5));
+    assert_close("detect", of_run(&both, measure::TIME_TO_DETECT), Some(1.0));
     assert_close("detected", of_run(&both, measure::DETECTED_SHARE), Some(1.0));
     // Asked again at 131, 162, 193; held back until 223.05, answered from 224 to 225.
     assert_close("recover", of_run(&both, measure::TIME_TO_RECOVER), Some(25.5));
@@ -407,22 +474,26 @@ impl<'a> Recount<'a> {
         for (fault, model) in stopping.flat_map(|f| f.models.iter().map(move |model| (f, model))) {
             let calls = || self.both.record.attempts.iter().filter(|call| call.model == model);
             let within = |at: SimTime| fault.from <= at && at < fault.to;
-            if !calls().any(|call| within(call.dispatched)) {
-                continue;
-            }
+            let sent = calls().map(|call| call.dispatched).filter(|at| within(*at));
+            let Some(called) = sent.min() else { continue };
             let already = self.opened_at(fault.from, model).is_some().then_some(fault.from);
             let alone = left_alone.iter().filter(|(at, m)| *m == model && within(*at));
             let first = alone.map(|(at, _)| *at).chain(already).min();
             n += 1.0;
             detected += f64::from(u8::from(first.is_some()));
-            detect += first.unwrap_or(fault.to.min(self.end)).since(fault.from).as_secs_f64();
+            detect += first.unwrap_or(fault.to.min(self.end)).since(called).as_secs_f64();
             let holds = |other: &FaultSpan| {
                 other.stops
                     && other.models.contains(model)
                     && other.from <= fault.to
                     && fault.to < other.to
             };
-            if fault.to >= self.end || self.faults.iter().any(holds) {
+            let is_own = |task: &TaskRecord| {
+                let first = task.trigger.map(|(model, _)| model).or(task.first_model);
+                first == Some(model) && task.arrived < fault.from
+            };
+            let wanted = self.both.record.tasks.iter().any(is_own);
+            if !wanted || fault.to >= self.end || self.faults.iter().any(holds) {
                 continue;
             }
             let served = calls().filter(|call| call.served && call.dispatched >= fault.to);
@@ -512,6 +583,31 @@ impl<'a> Recount<'a> {
         vec![(measure::FELL_AFTER_FIRST, over(sum, spans.len() as f64))]
     }
 
+    /// Requests as they are sent and tokens as they come, by minutes of the clock.
+    fn beyond_limits(&self, cell: &Cell) -> Measured {
+        let start = cell.world.start.as_nanosecond();
+        let minute = |at: SimTime| (start + i128::from(at.0)).div_euclid(60_000_000_000);
+        let mut most: Option<f64> = None;
+        for (model, limit) in self.models().zip(&cell.stack.ledger.per_minute) {
+            let calls = || self.both.record.attempts.iter().filter(|call| call.model == model);
+            let sent = calls().map(|call| (minute(call.dispatched), 1));
+            let tokens = calls().map(|call| (minute(ended(call)), call.response.tokens()));
+            let all: [(Option<u64>, Vec<(i128, u64)>); 2] =
+                [(limit.requests, sent.collect()), (limit.tokens, tokens.collect())];
+            for (limit, counts) in all {
+                let Some(limit) = limit else { continue };
+                let mut by_minute = std::collections::BTreeMap::<i128, u64>::new();
+                for (minute, n) in counts {
+                    *by_minute.entry(minute).or_default() += n;
+                }
+                let largest = by_minute.into_values().max().unwrap_or(0);
+                let beyond = if limit > 0 { largest as f64 / limit as f64 - 1.0 } else { 0.0 };
+                most = Some(most.unwrap_or(0.0).max(beyond));
+            }
+        }
+        vec![(measure::LIMIT_OVERSHOOT, most)]
+    }
+
     fn overshoot(&self) -> Measured {
         let of_instant = |(at, quotas): &(SimTime, Vec<Option<QuotaState>>)| {
             let cut = |model| {
@@ -532,7 +628,8 @@ impl<'a> Recount<'a> {
 /// All measures of resilience, recounted from everything that the run showed.
 fn recounted(cell: &Cell, both: &Both, seed: u64) -> Measured {
     let recount = Recount::new(cell, both, seed);
-    [recount.pairs(), recount.open_and_load(), recount.fell(), recount.overshoot()].concat()
+    let (pairs, limits) = (recount.pairs(), recount.beyond_limits(cell));
+    [pairs, recount.open_and_load(), recount.fell(), recount.overshoot(), limits].concat()
 }
 
 #[test]

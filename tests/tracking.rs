@@ -215,13 +215,13 @@ impl<'c> Books<'c> {
         }
     }
 
-    /// The monitor has seen every call that ended by itself.
+    /// The monitor has seen every call that ended by itself; a cancelled one says nothing of its model.
     fn check_monitor(&self) {
         let seen: Vec<&Row> = self
             .tables
             .rows("attempts")
             .iter()
-            .filter(|call| text(call, "outcome") != "interrupted")
+            .filter(|call| !["interrupted", "cancelled"].contains(&text(call, "outcome")))
             .collect();
         let tokens = |call: &Row| number(call, "input_tokens") + number(call, "output_tokens");
         let rows = self.tables.rows("monitor");

@@ -335,7 +335,7 @@ pub const SERVED_LATENCY: [Measure; 3] = [
 pub const TIME_TO_DETECT: Measure = figure(
     "time_to_detect",
     "s",
-    "Time from the start of a fault that stops a model (outage, brown-out, storm of 429s, revoked key, quota used up) to the first instant at which the stack leaves the model alone: its breaker opens, or a step passes over it, its first choice, by belief (open breaker, ledger, held back; 0 if its breaker is open as the fault starts). Mean over pairs of fault and model that had a call sent while the fault lasted; a pair that is never left alone counts to the end of the fault, or of arrivals if that is earlier, so read `detected_share` beside it. A learner that only chooses a model less often never leaves it alone. In a task of several steps the passing over is taken to be at its last step.",
+    "Time from the first call that is sent to a model while a fault stops it (outage, brown-out, storm of 429s, revoked key, quota used up) to the first instant within the fault at which the stack leaves the model alone: its breaker opens, or a step passes over it, its first choice, by belief (open breaker, ledger, held back); 0 where that was before the call. Mean over pairs of fault and model that had such a call: before it there is nothing to notice, so that a fallback is not charged with the time for which nobody needed it. A pair that is never left alone counts to the end of the fault, or of arrivals if that is earlier, so read `detected_share` beside it. A learner that only chooses a model less often never leaves it alone, and of a model that is only a fallback nothing but its breaker tells. In a task of several steps the passing over is taken to be at its last step.",
 )
 .lower();
 /// Detected.
@@ -348,13 +348,13 @@ pub const DETECTED_SHARE: Measure = share(
 pub const TIME_TO_RECOVER: Measure = figure(
     "time_to_recover",
     "s",
-    "Time from the end of a fault that stops a model to the end of the first served call that is sent to the model after it, the call's own time included. Mean over the pairs of `time_to_detect` whose fault ends before arrivals do, no other one stopping the model then; a pair without such a call counts to the end of arrivals (a lower bound), so read `recovered_share` beside it.",
+    "Time from the end of a fault that stops a model to the end of the first served call that is sent to the model after it, the call's own time included. Mean over the pairs of `time_to_detect` whose fault ends before arrivals do, no other one stopping the model then, and whose model was the first choice of a task that arrived before the fault began, warm-up included: a mere fallback is not called again before it is needed. A pair without such a call counts to the end of arrivals (a lower bound), so read `recovered_share` beside it.",
 )
 .lower();
 /// Recovered.
 pub const RECOVERED_SHARE: Measure = share(
     "recovered_share",
-    "Of the pairs of `time_to_recover`, those whose model answers a call again before the run ends.",
+    "Of the pairs of `time_to_recover` (models that were a first choice before the fault), those whose model answers a call again before the run ends.",
 )
 .higher();
 /// Open without reason.
@@ -381,7 +381,13 @@ pub const FELL_AFTER_FIRST: Measure = figure(
 pub const QUOTA_OVERSHOOT: Measure = figure(
     "quota_overshoot",
     "share",
-    "Largest excess of tokens used over the daily limit of an account, as a share of the limit, as the provider counts it, at the last instants of the points of the curves; while a fault cuts the limit it is not taken. None where nothing is limited.",
+    "Largest excess of tokens used over the daily limit of an account, as a share of the limit, as the provider counts it, at the last instants of the points of the curves; while a fault cuts the limit it is not taken. There is none where nothing is limited.",
+)
+.lower();
+/// Overshoot of the stack's own limits.
+pub const LIMIT_OVERSHOOT: Measure = share(
+    "limit_overshoot",
+    "Largest excess in a minute of the clock of the requests or tokens that the stack let pass to a model over its own limit per minute (`stack.limits`), as a share of the limit: tokens of calls in flight, which count here in the minute in which they come, whatever `quota.charged` says, and calls of instances that do not know of each other. 0 where none is passed; there is none where the stack has no limits of its own.",
 )
 .lower();
 
@@ -463,7 +469,7 @@ pub const REWARD_BY_PHASE: [Measure; 3] = [
 ];
 
 /// The measures of resilience: one value of each for a run, all levels together.
-pub const OF_RESILIENCE: [Measure; 8] = [
+pub const OF_RESILIENCE: [Measure; 9] = [
     TIME_TO_DETECT,
     DETECTED_SHARE,
     TIME_TO_RECOVER,
@@ -472,6 +478,7 @@ pub const OF_RESILIENCE: [Measure; 8] = [
     SURVIVOR_LOAD,
     FELL_AFTER_FIRST,
     QUOTA_OVERSHOOT,
+    LIMIT_OVERSHOOT,
 ];
 
 /// The measures of bandit mode, where there are no providers, levels or deadlines.
@@ -493,7 +500,7 @@ pub const OF_BANDITS: [Measure; 14] = [
 ];
 
 /// All measures, in the order of reports.
-pub const MEASURES: [Measure; 62] = [
+pub const MEASURES: [Measure; 63] = [
     TASKS,
     INTERRUPTED,
     EFFICIENCY,
@@ -552,6 +559,7 @@ pub const MEASURES: [Measure; 62] = [
     SURVIVOR_LOAD,
     FELL_AFTER_FIRST,
     QUOTA_OVERSHOOT,
+    LIMIT_OVERSHOOT,
     ROLLED_BACK,
     ROLLBACK_TIME,
     VERDICT[0],

@@ -424,6 +424,9 @@ impl RunStatistics {
             if let Some((model, _)) = task.trigger.filter(|(m, _)| !place.called.contains(*m)) {
                 self.resilience.skipped(place.step_began, model);
             }
+            if let Some(model) = task.trigger.map(|(model, _)| model).or(task.first_model) {
+                self.resilience.wanted(task.arrived, model);
+            }
             self.days.task_ended(place.day, task);
             self.book(place, task, work);
         }

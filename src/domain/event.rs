@@ -26,18 +26,18 @@ pub enum StackEvent {
     Policy(Box<PolicyEvent>),
     /// A step's next call was chosen, or none; told only of the task that is to be explained.
     Decision(Box<Decision>),
-    /// The router let more pass in a minute than its own limits allow.
+    /// The router let more pass in a minute than its own limits allow; told of the last minute in any case.
     Overshoot(Overshoot),
 }
 
-/// More passed in a minute of the clock than the router's own limits allow.
+/// How much more passed in a minute of the clock than the router's own limits allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overshoot {
     /// When it was noticed: at the first call of a later minute, or the end of the run.
     pub at: SimTime,
     /// The model.
     pub model: ModelId,
-    /// How far beyond the limit, as a share of it.
+    /// How far beyond the limit, as a share of it; 0 only of the last minute.
     pub share: f64,
 }
 

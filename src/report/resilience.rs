@@ -46,10 +46,11 @@ const COST: [Asked; 6] = [
     (measure::WASTED_COST, Window::Faults),
     (measure::WASTED_COST, Window::Calm),
 ];
-const CASCADE: [Asked; 3] = [
+const CASCADE: [Asked; 4] = [
     (measure::SURVIVOR_LOAD, Window::Run),
     (measure::FELL_AFTER_FIRST, Window::Run),
     (measure::QUOTA_OVERSHOOT, Window::Run),
+    (measure::LIMIT_OVERSHOOT, Window::Run),
 ];
 /// What sentences are about.
 const SENTENCES: [Asked; 8] = [
@@ -139,13 +140,23 @@ impl View<'_> {
         if asked.is_empty() {
             return TextTable::default();
         }
-        let heads = asked.iter().map(|own| heading(**own));
+        let scales: Vec<Scale> = asked.iter().map(|own| self.scale(**own)).collect();
+        let heads = asked.iter().zip(&scales).map(|(own, scale)| heading(**own, *scale));
         let mut table = TextTable::new(std::iter::once("variant".to_owned()).chain(heads));
         for variant in variants {
-            let cells = asked.iter().map(|own| with_interval(self.entry(variant, **own), own.0));
+            let cells = asked.iter().zip(&scales).map(|(own, scale)| {
+                with_interval(self.entry(variant, **own).map(|entry| scale.of_entry(entry)), own.0)
+            });
             table.push(std::iter::once(variant.clone()).chain(cells).collect());
         }
         table
+    }
+
+    /// How a column is written so that no mean needs more than four decimals.
+    fn scale(&self, asked: Asked) -> Scale {
+        let variants = self.evidence.manifest.variants.iter();
+        let means = variants.filter_map(|variant| Some(self.entry(variant, asked)?.mean));
+        Scale::of(asked.0, means)
     }
 
     fn in_short(&self) -> Vec<String> {
@@ -192,6 +203,7 @@ impl View<'_> {
         let manifest = self.evidence.manifest;
         let (measure, window) = asked;
         let baseline = manifest.compare.baseline.as_str();
+        let scale = self.scale(asked);
         let values = |variant: &str| {
             self.evidence.values.get(&self.block.name, variant, "all", window.name(), measure)
         };
@@ -215,7 +227,8 @@ impl View<'_> {
                 **p < ALPHA && Verdict::of(difference, measure.better, 0.0) == wanted
             });
             told.map(|((variant, difference), _)| {
-                format!("`{variant}` ({})", estimated(difference, |d| signed(d, measure)))
+                let shown = estimated(difference, |d| signed(scale.of_number(d), measure));
+                format!("`{variant}` ({shown})")
             })
             .collect()
         };
@@ -227,7 +240,8 @@ impl View<'_> {
         if n_told == 0 {
             return None;
         }
-        let own = with_interval(self.entry(baseline, asked), measure);
+        let own = self.entry(baseline, asked).map(|entry| scale.of_entry(entry));
+        let own = with_interval(own, measure);
         let sides: Vec<String> = sides
             .iter()
             .filter(|(_, names)| !names.is_empty())
@@ -237,7 +251,11 @@ impl View<'_> {
             0 => String::new(),
             n => format!("; {} not told apart", counted(n as f64, "variant")),
         };
-        Some(format!("{}: `{baseline}` has {own}; {}{rest}.", heading(asked), sides.join("; ")))
+        Some(format!(
+            "{}: `{baseline}` has {own}; {}{rest}.",
+            heading(asked, scale),
+            sides.join("; ")
+        ))
     }
 }
 
@@ -251,8 +269,61 @@ fn listed(names: &[String]) -> String {
     names[..shown].join(", ") + &rest
 }
 
+/// For how many tasks the cost of a column is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    /// For one, and whatever is no cost.
+    One,
+    /// For 1,000.
+    Thousand,
+    /// For a million.
+    Million,
+}
+
+impl Scale {
+    /// The first at which three digits of every mean need four decimals at most.
+    fn of(measure: Measure, means: impl Iterator<Item = f64>) -> Self {
+        let least = means.filter(|mean| *mean > 0.0).fold(f64::INFINITY, f64::min);
+        let fits = |scale: &Self| least * scale.tasks() >= 0.01;
+        match measure.unit {
+            "USD" => [Self::One, Self::Thousand].into_iter().find(fits).unwrap_or(Self::Million),
+            _ => Self::One,
+        }
+    }
+
+    fn tasks(self) -> f64 {
+        match self {
+            Self::One => 1.0,
+            Self::Thousand => 1e3,
+            Self::Million => 1e6,
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::One => "",
+            Self::Thousand => " for 1,000 tasks",
+            Self::Million => " for a million tasks",
+        }
+    }
+
+    /// Beyond the fourth decimal there is nothing to read in an interval's end.
+    fn of_number(self, value: f64) -> f64 {
+        match self {
+            Self::One => value,
+            _ => (value * self.tasks() * 1e4).round() / 1e4,
+        }
+    }
+
+    fn of_entry(self, entry: Entry) -> Entry {
+        let interval =
+            entry.interval.map(|(low, high)| (self.of_number(low), self.of_number(high)));
+        Entry { mean: self.of_number(entry.mean), interval, ..entry }
+    }
+}
+
 /// Name, unit and window of a column.
-fn heading((measure, window): Asked) -> String {
+fn heading((measure, window): Asked, scale: Scale) -> String {
     let unit = if measure.is_proportion { "%" } else { measure.unit };
     let within = match window {
         Window::Run => "",
@@ -260,5 +331,33 @@ fn heading((measure, window): Asked) -> String {
         Window::Exhaustion => " in exhaustion",
         Window::Calm => " outside",
     };
-    format!("`{}`{within}, {unit}", measure.name)
+    format!("`{}`{within}, {unit}{}", measure.name, scale.unit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_given_for_so_many_tasks_that_they_can_be_read() {
+        let scale = |means: &[f64]| Scale::of(measure::WASTED_COST, means.iter().copied());
+        assert_eq!(scale(&[0.0, 0.012]), Scale::One);
+        assert_eq!(scale(&[0.2, 0.000_02]), Scale::Thousand);
+        assert_eq!(scale(&[0.000_002_03, 0.000_4]), Scale::Million);
+        assert_eq!(scale(&[]), Scale::One);
+        assert_eq!(Scale::of(measure::GOODPUT, [1e-6].into_iter()), Scale::One);
+        let entry = Entry {
+            mean: 0.000_002_034,
+            interval: Some((0.0, 0.000_003_120_04)),
+            sd: 1.0,
+            n: 20.0,
+            difference: None,
+        };
+        let shown = with_interval(Some(Scale::Million.of_entry(entry)), measure::WASTED_COST);
+        assert_eq!(shown, "2.03 [0, 3.12]");
+        assert_eq!(
+            heading((measure::WASTED_COST, Window::Calm), Scale::Million),
+            "`wasted_cost_per_task` outside, USD for a million tasks"
+        );
+    }
 }

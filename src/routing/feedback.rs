@@ -28,12 +28,24 @@ impl Stack {
             response: response.duration,
             tokens: response.tokens(),
         };
+        self.spend(now, request, call, response, arm);
+        let log = &mut self.log;
+        self.monitor.record(now, metric, |anomaly| log.push(StackEvent::Anomaly(anomaly)));
+    }
+
+    /// Meter and allocator take in one call: a choice was made and tokens were used, whatever came of it.
+    pub(super) fn spend(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        call: &Call,
+        response: &Response,
+        arm: u8,
+    ) {
         let is_metered = self.trial.as_ref().is_none_or(|trial| arm == trial.in_service());
         if is_metered && call.chosen_by == ChosenBy::Learner {
             self.meter.chose(call.explored);
         }
-        let log = &mut self.log;
-        self.monitor.record(now, metric, |anomaly| log.push(StackEvent::Anomaly(anomaly)));
         if let Some((allocator, _)) = &mut self.allocator {
             allocator.book(now, request.level, call.model, response.tokens());
         }

@@ -23,6 +23,12 @@ impl MinuteLimit {
             || self.tokens.is_some_and(|limit| tokens >= limit)
     }
 
+    /// Whether there is a limit at all.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.requests.is_some() || self.tokens.is_some()
+    }
+
     /// The larger share of a limit by which `(requests, tokens)` goes beyond it; 0 within.
     #[must_use]
     pub fn overshoot(&self, (requests, tokens): (u64, u64)) -> f64 {
@@ -61,6 +67,12 @@ impl MinuteCounts {
     #[must_use]
     pub fn at(&self, now: SimTime) -> (u64, u64) {
         if self.minute(now) == self.minute { (self.requests, self.tokens) } else { (0, 0) }
+    }
+
+    /// Requests and tokens counted in the minute of the last count.
+    #[must_use]
+    pub fn last(&self) -> (u64, u64) {
+        (self.requests, self.tokens)
     }
 
     /// Counts; returns what an ended minute came to, if one has ended since the last count.

@@ -36,10 +36,6 @@ impl Stack {
     }
 
     /// A step without a call in flight goes on after `failed` ended in `outcome`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the step, and the four facts of its failed call"
-    )]
     pub(super) fn recover(
         &mut self,
         now: SimTime,
@@ -260,10 +256,6 @@ impl Stack {
     }
 
     /// Begins anew in the next group of the fallback lists.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the step, why it falls back, and how far it may"
-    )]
     fn next_group(
         &mut self,
         now: SimTime,

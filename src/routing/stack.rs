@@ -297,7 +297,8 @@ impl Stack {
         (fed, self.recover(now, request, chain, told, call.model, outcome, response.retry_after))
     }
 
-    /// A call was cancelled, since another one of the step had brought an answer.
+    /// A call was cancelled, since another one of the step had brought an answer: it was a choice and has its tokens, but
+    /// says nothing of its model to monitor and learner.
     pub fn cancelled(
         &mut self,
         now: SimTime,
@@ -307,6 +308,7 @@ impl Stack {
         response: &Response,
     ) {
         self.settle(now, chain, call, response, false);
+        self.spend(now, request, call, response, chain.arm);
         if call.chosen_by == ChosenBy::Learner {
             let context = Context::plain(request.level, call.hour);
             let view = View::plain(request, context);
@@ -355,11 +357,15 @@ impl Stack {
         }
     }
 
-    /// Tells of the last minute's overshoot.
+    /// Tells of the last minute of what is limited, whether or not it went beyond the limit.
     pub(super) fn close_minutes(&mut self, now: SimTime) {
-        for i in 0..self.minutes.len() {
-            let counted = self.minutes[i].at(now);
-            self.tell_overshoot(now, ModelId(i as u16), Some(counted));
+        let limits = self.rule.ledger.per_minute.iter().zip(&self.minutes);
+        for (model, (limit, counts)) in (0..).map(ModelId).zip(limits) {
+            if !limit.is_limited() {
+                continue;
+            }
+            let share = limit.overshoot(counts.last());
+            self.log.push(StackEvent::Overshoot(Overshoot { at: now, model, share }));
         }
     }
 

@@ -6,10 +6,12 @@ mod pair;
 mod spans;
 
 use crate::analysis::measure::{self, Measure};
-use crate::domain::{AttemptRecord, BreakerEvent, BreakerState, Gates, ModelSet, Outcome};
+use crate::domain::{
+    AttemptRecord, BreakerEvent, BreakerState, Gates, ModelSet, Outcome, Overshoot,
+};
 use crate::units::{ModelId, NANOS_PER_SECOND, SimTime};
 
-use pair::{Pair, Pairs};
+use pair::Pairs;
 
 pub use ending::Ending;
 pub use spans::FaultSpan;
@@ -32,6 +34,8 @@ pub struct Resilience {
     /// When the limit of each model's quota is cut.
     cuts: Vec<Spread>,
     pairs: Vec<Pairs>,
+    /// By model: arrival of the first task whose first choice it was, whether it was then called or passed over.
+    wanted: Vec<SimTime>,
     /// What stands before each model, and since when that is open.
     gates: Vec<(Gates, Option<SimTime>)>,
     /// Open time of breakers that opened while no fault hit their model, in nanoseconds without faults.
@@ -43,6 +47,8 @@ pub struct Resilience {
     fallen: Vec<ModelSet>,
     /// Largest excess over a daily limit, as a share of it; `None` where none has been seen.
     overshoot: Option<f64>,
+    /// Largest excess over one of the stack's own limits per minute, as a share of it; `None` where it has none.
+    limit_overshoot: Option<f64>,
 }
 
 /// A daily quota at one instant, as the provider counts it.
@@ -79,12 +85,14 @@ impl Resilience {
                 .map(|m| spread(&|fault| fault.cuts_quota && fault.models.contains(m)))
                 .collect(),
             pairs: models().map(|m| Pairs::of(m, all, measured_from)).collect(),
+            wanted: vec![SimTime::NEVER; n_models],
             gates: vec![(Gates::default(), None); n_models],
             false_open: 0,
             beside: vec![0; n_models],
             calm: vec![0; n_models],
             fallen: vec![ModelSet::EMPTY; any.len()],
             overshoot: None,
+            limit_overshoot: None,
             any,
         }
     }
@@ -113,6 +121,12 @@ impl Resilience {
         if matches!(call.response.outcome, Outcome::RateLimited | Outcome::QuotaExhausted) {
             self.fell(ended, model);
         }
+    }
+
+    /// Books that a task that arrived at `at` had `model` as its first choice, called or passed over.
+    pub fn wanted(&mut self, at: SimTime, model: ModelId) {
+        let first = &mut self.wanted[model.index()];
+        *first = at.min(*first);
     }
 
     /// Books that a step that began at `at` did not call `model`, its first choice, by belief.
@@ -155,6 +169,14 @@ impl Resilience {
         }
     }
 
+    /// Books by how much a minute went beyond the stack's own limits.
+    pub fn minute_ended(&mut self, event: &Overshoot) {
+        if event.at >= self.measured_from {
+            let most = self.limit_overshoot.unwrap_or(0.0);
+            self.limit_overshoot = Some(most.max(event.share));
+        }
+    }
+
     /// A model that no fault hits has opened its breaker or refused for its limits while another one is hit.
     fn fell(&mut self, at: SimTime, model: ModelId) {
         if let Some(span) = self.any.at(at).filter(|_| self.hits[model.index()].at(at).is_none()) {
@@ -187,6 +209,7 @@ impl Resilience {
         let mut measured = vec![
             (measure::FALSE_OPEN_TIME, closed.false_open_share(end)),
             (measure::QUOTA_OVERSHOOT, self.overshoot),
+            (measure::LIMIT_OVERSHOOT, self.limit_overshoot),
         ];
         if self.has_faults {
             measured.extend(closed.of_pairs(end));
@@ -207,41 +230,24 @@ impl Resilience {
         (free > 0.0).then(|| self.false_open as f64 / free)
     }
 
-    /// Detection and recovery over the pairs whose model was called while the fault lasted.
+    /// Detection over the pairs whose model was called while the fault lasted, from that call on; recovery over those whose
+    /// model was the first choice of a task before the fault: only such a model is called again once it can.
     fn of_pairs(&self, end: SimTime) -> [(Measure, Option<f64>); 4] {
-        let pairs = || {
-            let all = self.pairs.iter().flat_map(|pairs| &pairs.all);
-            all.filter(|pair| pair.called && pair.from < end)
-        };
-        let over = |pairs: &dyn Fn() -> Vec<Pair>,
-                    from: fn(&Pair) -> SimTime,
-                    to: &dyn Fn(&Pair) -> Option<SimTime>,
-                    censored: &dyn Fn(&Pair) -> SimTime| {
-            let pairs = pairs();
-            let n = pairs.len() as u64;
-            let waited = |pair: &Pair| {
-                to(pair).unwrap_or_else(|| censored(pair)).since(from(pair)).as_secs_f64()
-            };
-            let seen = pairs.iter().filter(|pair| to(pair).is_some()).count();
-            (mean(pairs.iter().map(waited).sum(), n), mean(seen as f64, n))
-        };
-        let (detect, detected) = over(
-            &|| pairs().copied().collect(),
-            |pair| pair.from,
-            &|pair| pair.left_alone,
-            &|pair| pair.to.min(end),
-        );
-        let (recover, recovered) = over(
-            &|| pairs().filter(|pair| pair.frees && pair.to < end).copied().collect(),
-            |pair| pair.to,
-            &|pair| pair.served,
-            &|_| end,
-        );
+        let (mut detect, mut recover) = (Times::default(), Times::default());
+        for (pairs, wanted) in self.pairs.iter().zip(&self.wanted) {
+            for pair in pairs.all.iter().filter(|pair| pair.from < end) {
+                let Some(called) = pair.called else { continue };
+                detect.add(called, pair.left_alone, pair.to.min(end));
+                if pair.frees && pair.to < end && *wanted < pair.from {
+                    recover.add(pair.to, pair.served, end);
+                }
+            }
+        }
         [
-            (measure::TIME_TO_DETECT, detect),
-            (measure::DETECTED_SHARE, detected),
-            (measure::TIME_TO_RECOVER, recover),
-            (measure::RECOVERED_SHARE, recovered),
+            (measure::TIME_TO_DETECT, mean(detect.seconds, detect.n)),
+            (measure::DETECTED_SHARE, mean(detect.seen as f64, detect.n)),
+            (measure::TIME_TO_RECOVER, mean(recover.seconds, recover.n)),
+            (measure::RECOVERED_SHARE, mean(recover.seen as f64, recover.n)),
         ]
     }
 
@@ -259,6 +265,23 @@ impl Resilience {
             .sum();
         let beside: u64 = self.beside.iter().sum();
         (usual > 0.0 && calm > 0.0).then(|| beside as f64 / (usual / calm))
+    }
+}
+
+/// Times until something happened, of which some never came.
+#[derive(Default)]
+struct Times {
+    n: u64,
+    seen: u64,
+    seconds: f64,
+}
+
+impl Times {
+    /// From `since` to `at`, or to `censored` where it never came; what came before counts 0.
+    fn add(&mut self, since: SimTime, at: Option<SimTime>, censored: SimTime) {
+        self.n += 1;
+        self.seen += u64::from(at.is_some());
+        self.seconds += at.unwrap_or(censored).since(since).as_secs_f64();
     }
 }
 

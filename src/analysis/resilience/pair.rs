@@ -9,8 +9,8 @@ use crate::units::{ModelId, SimTime};
 pub(super) struct Pair {
     pub(super) from: SimTime,
     pub(super) to: SimTime,
-    /// A call was sent to the model while the fault lasted.
-    pub(super) called: bool,
+    /// When the first call was sent to the model while the fault lasted.
+    pub(super) called: Option<SimTime>,
     /// First instant within the fault at which the model is left alone.
     pub(super) left_alone: Option<SimTime>,
     /// No other fault stops the model as this one ends.
@@ -46,7 +46,7 @@ impl Pairs {
             .map(|fault| Pair {
                 from: fault.from,
                 to: fault.to,
-                called: false,
+                called: None,
                 left_alone: None,
                 frees: frees(fault),
                 served: None,
@@ -73,9 +73,11 @@ impl Pairs {
         self.all[ended..begun].iter_mut().filter(move |pair| at < pair.to)
     }
 
-    /// A call was sent.
+    /// A call was sent, whatever was told of later ones before.
     pub(super) fn called(&mut self, at: SimTime) {
-        self.at(at).for_each(|pair| pair.called = true);
+        for pair in self.at(at) {
+            pair.called = Some(pair.called.map_or(at, |earlier| earlier.min(at)));
+        }
     }
 
     /// The model is left alone at an instant, whatever was noticed of later ones before.

@@ -70,13 +70,8 @@ impl View<'_> {
                 }
             })
             .collect();
-        let n_models = strips.len();
-        keep_busiest(&mut strips);
+        let left_out = keep_what_shows(&mut strips);
         let (from, to) = (self.hours(0).0, self.hours(self.n_points() - 1).1);
-        let left_out = match n_models - strips.len() {
-            0 => String::new(),
-            n => format!("; {n} more models not shown"),
-        };
         let seed = self.manifest.seeds.first()?;
         let minutes = tasks.first().map_or(0.0, |bin| 60.0 * (bin.to - bin.from));
         Some(TimelineChart {
@@ -134,13 +129,36 @@ fn gates<'a>(changes: impl Iterator<Item = &'a Change>, end: f64) -> Vec<(f64, f
     spans
 }
 
+/// Leaves out the strips of models that got no call and met neither fault nor breaker, and of many others those with the
+/// fewest calls; says how many of each.
+fn keep_what_shows(strips: &mut Vec<Strip>) -> String {
+    let models = |n: usize| if n == 1 { "model" } else { "models" };
+    let n_all = strips.len();
+    strips.retain(|strip| {
+        calls_to(strip) > 0.0 || !strip.windows.is_empty() || !strip.gates.is_empty()
+    });
+    let n_shown = strips.len();
+    let mut text = match n_all - n_shown {
+        0 => String::new(),
+        n => format!("; {n} {} without calls left out", models(n)),
+    };
+    keep_busiest(strips);
+    if let n @ 1.. = n_shown - strips.len() {
+        text += &format!("; {n} more {} not shown", models(n));
+    }
+    text
+}
+
+fn calls_to(strip: &Strip) -> f64 {
+    strip.calls.iter().map(|bin| bin.calls).sum()
+}
+
 /// Of many strips those with the most calls, in their order.
 fn keep_busiest(strips: &mut Vec<Strip>) {
     if strips.len() <= MOST_STRIPS {
         return;
     }
-    let calls = |strip: &Strip| strip.calls.iter().map(|bin| bin.calls).sum::<f64>();
-    let mut order: Vec<(usize, f64)> = strips.iter().map(calls).enumerate().collect();
+    let mut order: Vec<(usize, f64)> = strips.iter().map(calls_to).enumerate().collect();
     order.sort_by(|one, other| other.1.total_cmp(&one.1));
     let kept: Vec<usize> = order[..MOST_STRIPS].iter().map(|(at, _)| *at).collect();
     let mut at = 0;
@@ -183,6 +201,35 @@ mod tests {
             gates(changes.iter(), 6.0),
             [(1.0, 3.0, Gate::Open), (3.0, 4.0, Gate::HalfOpen), (5.0, 6.0, Gate::Open)]
         );
+    }
+
+    #[test]
+    fn models_that_nothing_happens_to_have_no_strip() {
+        let strip = |nth: usize, calls: f64, is_hit: bool| Strip {
+            model: format!("m{nth}"),
+            gates: Vec::new(),
+            calls: vec![CallBin { from: 0.0, to: 1.0, calls, answered: 0.0, quota: Some(0.5) }],
+            windows: vec![
+                Window { label: "fault".to_owned(), from: 0.0, to: 1.0 };
+                usize::from(is_hit)
+            ],
+        };
+        let kept = |mut strips: Vec<Strip>| {
+            let text = keep_what_shows(&mut strips);
+            (strips.into_iter().map(|strip| strip.model).collect::<Vec<_>>(), text)
+        };
+        let (names, text) = kept(vec![
+            strip(0, 0.0, false),
+            strip(1, 0.0, true),
+            strip(2, 3.0, false),
+            strip(3, 0.0, false),
+        ]);
+        assert_eq!(names, ["m1", "m2"]);
+        assert_eq!(text, "; 2 models without calls left out");
+        assert_eq!(kept(vec![strip(0, 1.0, false)]).1, "");
+        let (names, text) = kept((0..27).map(|nth| strip(nth, nth as f64, false)).collect());
+        assert_eq!(names.len(), MOST_STRIPS);
+        assert_eq!(text, "; 1 model without calls left out; 2 more models not shown");
     }
 
     #[test]

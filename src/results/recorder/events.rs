@@ -54,7 +54,7 @@ impl<S: RowSink> Recorder<'_, S> {
                 self.waiting.weights.push(WeightRow { at_s, level, speed, efficiency, cost });
             }
             StackEvent::Learning(period) => self.book_period(period),
-            StackEvent::Overshoot(_) => {}
+            StackEvent::Overshoot(event) => self.statistics.resilience.minute_ended(event),
             StackEvent::Policy(event) => {
                 self.statistics.policy_decided(event);
                 self.book_policy(event);

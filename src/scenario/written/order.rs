@@ -139,7 +139,7 @@ pub struct LatencyWindowOrder {
     pub max_latency_list_size: Count,
     /// All samples of all models are forgotten this long after the first of them, as in LiteLLM's own memory; later ones do not put it off.
     pub ttl: Duration,
-    /// What makes room in a full list. Rolling: the oldest sample goes. Frozen: the newest goes, so that the others stay until all are forgotten, as in LiteLLM up to 1.82 at the latest (1.80 was recorded; mended by pull request 25548); an answer without tokens counts as 0 there.
+    /// What makes room in a full list. Rolling: the oldest sample goes. Frozen: the newest goes, so that the others stay until all are forgotten, as in LiteLLM 1.80 (mended by pull request 25548; 1.83.14 rolls); an answer without tokens counts as 0 there.
     pub window: Keeps,
 }
 
