@@ -356,6 +356,7 @@ fn a_preset_is_not_warned_of() {
 /// Warnings of shipped scenarios that are their point.
 const MEANT: &[(&str, &str)] = &[
     ("fallback-too-late", "the fallback comes after 3 tries of 15s each"),
+    ("gateways-bad-day", "the fallback comes after 3 tries of 30s each"),
     ("breaker-that-never-counts", "it needs 100 calls to a model"),
 ];
 

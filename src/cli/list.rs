@@ -10,6 +10,7 @@ use crate::learners::wrappers::{self, Wrappers};
 use crate::learners::{CARDS, Card, LearnerConfig};
 use crate::registry::Latency;
 use crate::results::schema::TABLES;
+use crate::scenario::lint::{RULES, Rule};
 use crate::scenario::written::{Breaker, Effect, Order, Workload};
 use crate::scenario::{self, closest, schema};
 use crate::units::Level;
@@ -28,12 +29,14 @@ pub(super) enum What {
     Workloads,
     /// Effects of faults
     Faults,
-    /// Scenarios in the folder `scenarios`
+    /// Scenarios in the folder `scenarios` and in its folder `pains`
     Scenarios,
     /// Tables of a result, with their columns
     Tables,
     /// Measures of a run
     Measures,
+    /// What `check` warns of
+    Warnings,
 }
 
 /// Prints the list, or the description of `name`.
@@ -48,6 +51,7 @@ pub(super) fn print_list(what: What, name: Option<&str>) -> Result<(), Stop> {
         What::Scenarios => scenarios(Path::new("scenarios"))?,
         What::Tables => tables(),
         What::Measures => measures(),
+        What::Warnings => warnings(),
     };
     let Some(name) = name else {
         let width = entries.iter().map(|e| e.name.chars().count()).max().unwrap_or(0);
@@ -107,6 +111,15 @@ fn learners() -> Vec<Entry> {
         )
     });
     learners.chain(wrappers).collect()
+}
+
+fn warnings() -> Vec<Entry> {
+    let entry = |rule: &Rule| Entry {
+        name: rule.name.to_owned(),
+        line: rule.of.to_owned(),
+        full: format!("{}: {}\n", rule.name, rule.of),
+    };
+    RULES.iter().map(entry).collect()
 }
 
 fn tables() -> Vec<Entry> {
@@ -188,15 +201,20 @@ fn scenarios(folder: &Path) -> Result<Vec<Entry>, Stop> {
         ))
     };
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
-            paths.push(path);
+    let below = folder.join("pains");
+    for folder in std::iter::once(folder).chain(below.is_dir().then_some(below.as_path())) {
+        let from = paths.len();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|e| e == "toml") {
+                paths.push(path);
+            }
         }
+        paths[from..].sort();
     }
-    paths.sort();
     let entries = paths.into_iter().map(|path| {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let within = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
+        let name = within.to_string_lossy().replace('\\', "/");
         match scenario::read(&path, false) {
             Ok(resolved) => {
                 let text = resolved.texts.first().map(|(_, text)| text.clone());
