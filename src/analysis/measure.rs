@@ -385,8 +385,9 @@ pub const QUOTA_OVERSHOOT: Measure = figure(
 )
 .lower();
 /// Overshoot of the stack's own limits.
-pub const LIMIT_OVERSHOOT: Measure = share(
+pub const LIMIT_OVERSHOOT: Measure = figure(
     "limit_overshoot",
+    "share",
     "Largest excess in a minute of the clock of the requests or tokens that the stack let pass to a model over its own limit per minute (`stack.limits`), as a share of the limit: tokens of calls in flight, which count here in the minute in which they come, whatever `quota.charged` says, and calls of instances that do not know of each other. 0 where none is passed; there is none where the stack has no limits of its own.",
 )
 .lower();

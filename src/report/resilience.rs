@@ -152,11 +152,14 @@ impl View<'_> {
         table
     }
 
-    /// How a column is written so that no mean needs more than four decimals.
-    fn scale(&self, asked: Asked) -> Scale {
+    /// How a measure is written, the same in all windows, so that no mean needs more than four decimals.
+    fn scale(&self, (measure, _): Asked) -> Scale {
         let variants = self.evidence.manifest.variants.iter();
-        let means = variants.filter_map(|variant| Some(self.entry(variant, asked)?.mean));
-        Scale::of(asked.0, means)
+        let means = variants.flat_map(|variant| {
+            let own = COST.iter().filter(move |(other, _)| *other == measure);
+            own.filter_map(move |asked| Some(self.entry(variant, *asked)?.mean))
+        });
+        Scale::of(measure, means)
     }
 
     fn in_short(&self) -> Vec<String> {
@@ -269,14 +272,16 @@ fn listed(names: &[String]) -> String {
     names[..shown].join(", ") + &rest
 }
 
-/// For how many tasks the cost of a column is given.
+/// How a measure's values are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Scale {
-    /// For one, and whatever is no cost.
+    /// As they are.
     One,
-    /// For 1,000.
+    /// A share that is not part of a whole, in percent.
+    Percent,
+    /// A cost for 1,000 tasks.
     Thousand,
-    /// For a million.
+    /// A cost for a million tasks.
     Million,
 }
 
@@ -284,26 +289,30 @@ impl Scale {
     /// The first at which three digits of every mean need four decimals at most.
     fn of(measure: Measure, means: impl Iterator<Item = f64>) -> Self {
         let least = means.filter(|mean| *mean > 0.0).fold(f64::INFINITY, f64::min);
-        let fits = |scale: &Self| least * scale.tasks() >= 0.01;
+        let fits = |scale: &Self| least * scale.factor() >= 0.01;
         match measure.unit {
             "USD" => [Self::One, Self::Thousand].into_iter().find(fits).unwrap_or(Self::Million),
+            "share" if !measure.is_proportion => Self::Percent,
             _ => Self::One,
         }
     }
 
-    fn tasks(self) -> f64 {
+    fn factor(self) -> f64 {
         match self {
             Self::One => 1.0,
+            Self::Percent => 100.0,
             Self::Thousand => 1e3,
             Self::Million => 1e6,
         }
     }
 
-    fn unit(self) -> &'static str {
+    fn unit(self, measure: Measure) -> String {
         match self {
-            Self::One => "",
-            Self::Thousand => " for 1,000 tasks",
-            Self::Million => " for a million tasks",
+            Self::One if measure.is_proportion => "%".to_owned(),
+            Self::One => measure.unit.to_owned(),
+            Self::Percent => "%".to_owned(),
+            Self::Thousand => format!("{} for 1,000 tasks", measure.unit),
+            Self::Million => format!("{} for a million tasks", measure.unit),
         }
     }
 
@@ -311,7 +320,7 @@ impl Scale {
     fn of_number(self, value: f64) -> f64 {
         match self {
             Self::One => value,
-            _ => (value * self.tasks() * 1e4).round() / 1e4,
+            _ => (value * self.factor() * 1e4).round() / 1e4,
         }
     }
 
@@ -324,14 +333,13 @@ impl Scale {
 
 /// Name, unit and window of a column.
 fn heading((measure, window): Asked, scale: Scale) -> String {
-    let unit = if measure.is_proportion { "%" } else { measure.unit };
     let within = match window {
         Window::Run => "",
         Window::Faults => " in faults",
         Window::Exhaustion => " in exhaustion",
         Window::Calm => " outside",
     };
-    format!("`{}`{within}, {unit}{}", measure.name, scale.unit())
+    format!("`{}`{within}, {}", measure.name, scale.unit(measure))
 }
 
 #[cfg(test)]
@@ -346,6 +354,8 @@ mod tests {
         assert_eq!(scale(&[0.000_002_03, 0.000_4]), Scale::Million);
         assert_eq!(scale(&[]), Scale::One);
         assert_eq!(Scale::of(measure::GOODPUT, [1e-6].into_iter()), Scale::One);
+        let excess = Scale::of(measure::QUOTA_OVERSHOOT, [0.000_064].into_iter());
+        assert_eq!((excess, excess.of_number(0.000_064)), (Scale::Percent, 0.0064));
         let entry = Entry {
             mean: 0.000_002_034,
             interval: Some((0.0, 0.000_003_120_04)),
