@@ -255,8 +255,10 @@ impl<O: Observer> Run<'_, O> {
             cost_usd: active.step_cost_usd,
         };
         self.log_step(now, slot, outcome, served, quality);
-        self.stack.step_ended(now, &self.slots[slot].chain, &account);
-        self.tell(now);
+        if self.stack.counts_steps() {
+            self.stack.step_ended(now, &self.slots[slot].chain, &account);
+            self.tell(now);
+        }
         let active = &mut self.slots[slot];
         active.sums.quality += quality;
         active.sums.efficiency += efficiency(&account);

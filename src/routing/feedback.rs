@@ -124,6 +124,13 @@ impl Stack {
         Some(reward)
     }
 
+    /// Whether [`Stack::step_ended`] has anything to do.
+    #[inline]
+    #[must_use]
+    pub fn counts_steps(&self) -> bool {
+        self.has.step_counts || self.trial.is_some()
+    }
+
     /// A step that was not cut off by the end of the run has ended.
     #[inline]
     pub fn step_ended(&mut self, now: SimTime, chain: &Chain, step: &Account) {

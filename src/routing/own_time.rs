@@ -21,8 +21,12 @@ impl Stack {
         let allocation = self.allocator.as_ref().map_or(SimTime::NEVER, |(_, times)| times.next());
         let trial = self.trial.as_ref().map_or(SimTime::NEVER, Trial::due);
         let others = self.reweighter.due().min(self.roster.due()).min(self.sync_due);
-        let breakers = self.replicas.iter().map(Replica::due).min();
-        let others = others.min(breakers.unwrap_or(SimTime::NEVER));
+        let breakers = if self.has.timers {
+            self.replicas.iter().map(Replica::due).min().unwrap_or(SimTime::NEVER)
+        } else {
+            SimTime::NEVER
+        };
+        let others = others.min(breakers);
         allocation.min(others).min(trial).min(self.midnight.next())
     }
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::admission::AdmissionRule;
 use super::allocator::Allocator;
-use super::breaker::{CallEnd, Permit, Surroundings};
+use super::breaker::{BreakerRule, CallEnd, Permit, Surroundings};
+use super::budget::BudgetRule;
 use super::fallback::{FallbackPlan, Walk};
 use super::hedge::Hedger;
 use super::meter::Meter;
 use super::minute::MinuteCounts;
 use super::monitor::Monitor;
 use super::order::{Order, View};
+use super::outlier::OutlierRule;
 use super::replica::{Assign, Replica};
 use super::reweighting::Reweighter;
 use super::roster::Roster;
@@ -28,6 +31,28 @@ use crate::learners::{Choice, Context, Prior, Reads};
 use crate::registry::Registry;
 use crate::sim::stream::{Purpose, Streams};
 use crate::units::{Level, ModelId, PerLevel, SimTime, TaskId};
+
+/// What a stack has of which most have nothing, so that those pay nothing for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Has {
+    /// Something counts steps in flight: a trial, a limit or a budget.
+    pub(super) step_counts: bool,
+    /// Steps may be dropped.
+    pub(super) throttle: bool,
+    /// Breakers or detectors may change by time alone.
+    pub(super) timers: bool,
+}
+
+impl Has {
+    fn of(rule: &StackRule) -> Self {
+        let counts = rule.admission != AdmissionRule::default();
+        Self {
+            step_counts: counts || rule.retry_budget != BudgetRule::None,
+            throttle: rule.throttle != ThrottleRule::None,
+            timers: rule.breaker != BreakerRule::None || rule.outliers != OutlierRule::None,
+        }
+    }
+}
 
 /// One routing stack in flight.
 #[derive(Clone, Debug)]
@@ -45,6 +70,7 @@ pub struct Stack {
     pub(super) cost_unit: f64,
     pub(super) trial: Option<Trial>,
     pub(super) replicas: Vec<Replica>,
+    pub(super) has: Has,
     pub(super) sync_due: SimTime,
     /// What all instances together send in the present minute, where the router has limits of its own.
     minutes: Vec<MinuteCounts>,
@@ -94,6 +120,7 @@ impl Stack {
             cost_unit: Prior::of_registry(registry, Reads::Nothing, prompts).cost_unit,
             trial: rule.trial.as_ref().map(|trial| Trial::new(trial.kind)),
             replicas: vec![replica; usize::from(rule.replicas.n)],
+            has: Has::of(&rule),
             sync_due: rule.replicas.sync_every.map_or(SimTime::NEVER, |t| SimTime::ZERO + t),
             minutes: vec![MinuteCounts::new(start); rule.ledger.per_minute.len()],
             hedger: Hedger::default(),
@@ -155,7 +182,7 @@ impl Stack {
         if !self.rule.groups.is_empty() {
             chain.walk = Walk::begin(&self.rule.groups, request.level);
         }
-        if !self.let_in(now, request, chain) {
+        if (self.has.step_counts || self.has.throttle) && !self.let_in(now, request, chain) {
             return Next::Finish;
         }
         self.begin(now, request, chain, told)
@@ -167,7 +194,7 @@ impl Stack {
         if !replica.admission.admits(request.priority) {
             return false;
         }
-        if self.rule.throttle != ThrottleRule::None {
+        if self.has.throttle {
             let step = usize::from(request.step);
             let none = ModelId(0);
             let mut stream = self.streams.call(Purpose::Throttle, request.task, none, step, 0);
@@ -333,14 +360,16 @@ impl Stack {
         }
         let replica = &mut self.replicas[usize::from(chain.replica)];
         replica.ledger.ended(now, call.model, response.tokens(), call.counted);
-        if matches!(call.role, Role::Retry | Role::Hedge) {
+        if self.has.step_counts && matches!(call.role, Role::Retry | Role::Hedge) {
             replica.budget.retry_ended(now);
         }
-        let was_taken = matches!(
-            response.outcome,
-            Outcome::Success | Outcome::Partial | Outcome::Failure | Outcome::Cancelled
-        );
-        replica.throttle.ended(now, was_taken);
+        if self.has.throttle {
+            let was_taken = matches!(
+                response.outcome,
+                Outcome::Success | Outcome::Partial | Outcome::Failure | Outcome::Cancelled
+            );
+            replica.throttle.ended(now, was_taken);
+        }
         let end = CallEnd {
             verdict: self.rule.breaker.verdict(response.outcome, served),
             outcome: response.outcome,
@@ -459,7 +488,7 @@ impl Stack {
             self.tell_overshoot(now, call.model, ended);
         }
         let replica = &mut self.replicas[usize::from(chain.replica)];
-        if chain.sent {
+        if self.has.throttle && chain.sent {
             // Only a step's first call may be dropped; the others are counted.
             replica.throttle.rejects(now, 1.0);
         }
