@@ -179,10 +179,19 @@ impl<'a> Teller<'a> {
             {
                 continue;
             }
-            if let (Entry::Sent(call), Some(since)) = (entry, last_end) {
-                let waited = call.dispatched.since(since);
-                if waited > SimDuration::ZERO && call.role == Role::Retry {
-                    self.row(since, &format!("waits {} before the retry", duration(waited)));
+            // Told when it is over, so that times never go back.
+            let next = match entry {
+                Entry::Decision(decision) => Some(decision.role),
+                Entry::Sent(call) => Some(call.role),
+                Entry::Fallback(_) => Some(Role::Fallback),
+                _ => None,
+            };
+            if let (Some(next @ (Role::Retry | Role::Fallback)), Some(since)) = (next, last_end) {
+                let waited = entry.at(task).since(since);
+                if waited > SimDuration::ZERO {
+                    let line = format!("waited {} for the {}", duration(waited), role(next));
+                    self.row(entry.at(task), &line);
+                    last_end = None;
                 }
             }
             if let Entry::Ended(call) = entry {

@@ -190,7 +190,7 @@ impl View<'_> {
             .zip(mean((measure::DETECTED_SHARE, Window::Run)))
             .map_or(String::new(), |(s, share)| {
                 format!(
-                    "; what stops a model is left alone after {} s ({} of times at all)",
+                    "; what stops a model is left alone after {} s (in {} of the cases)",
                     rounded(s, 3),
                     percent(share, 0)
                 )
