@@ -84,7 +84,20 @@ impl Stack {
                 }
             }
         }
-        if on.fall_back {
+        self.go_on(now, request, chain, told, failed, reason)
+    }
+
+    /// A failed call is not tried again: the step falls back, if it does after a failure of that class.
+    fn go_on(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        failed: ModelId,
+        reason: FallbackReason,
+    ) -> Next {
+        if self.rule.on.of(chain.failed).fall_back {
             self.fall_back(now, request, chain, told, failed, reason)
         } else {
             Next::Finish
@@ -154,13 +167,13 @@ impl Stack {
                 self.begin(now, request, chain, told)
             }
             Then::FallBack { failed, reason } => {
-                self.fall_back(now, request, chain, told, failed, reason)
+                self.go_on(now, request, chain, told, failed, reason)
             }
             Then::Retry { failed, target, reason } => {
                 let call = self.retried(now, request, chain, told, failed, target);
                 let next = match call {
                     Some(call) => self.place(now, request, chain, told, call),
-                    None => self.fall_back(now, request, chain, told, failed, reason),
+                    None => self.go_on(now, request, chain, told, failed, reason),
                 };
                 if std::mem::take(&mut chain.granted) {
                     // The retry came to nothing, or became a fallback.
