@@ -260,6 +260,8 @@ pub struct Chain {
     then: Option<Then>,
     /// Why the present group is not the first.
     reason: Option<FallbackReason>,
+    /// A group is being entered of which it is not known yet whether anybody is left.
+    enters: bool,
     /// The last resort has been asked for.
     resorted: bool,
     /// How many steps were in flight when it began, itself among them; 0 if it was not let in.
@@ -290,6 +292,7 @@ impl Default for Chain {
             last_wait: SimDuration::ZERO,
             then: None,
             reason: None,
+            enters: false,
             resorted: false,
             begun: 0,
             granted: false,

@@ -84,7 +84,20 @@ impl Stack {
                 }
             }
         }
-        if on.fall_back {
+        self.go_on(now, request, chain, told, failed, reason)
+    }
+
+    /// A failed call is not tried again: the step falls back, if it does after a failure of that class.
+    fn go_on(
+        &mut self,
+        now: SimTime,
+        request: &Request,
+        chain: &mut Chain,
+        told: Option<&[f64]>,
+        failed: ModelId,
+        reason: FallbackReason,
+    ) -> Next {
+        if self.rule.on.of(chain.failed).fall_back {
             self.fall_back(now, request, chain, told, failed, reason)
         } else {
             Next::Finish
@@ -154,13 +167,13 @@ impl Stack {
                 self.begin(now, request, chain, told)
             }
             Then::FallBack { failed, reason } => {
-                self.fall_back(now, request, chain, told, failed, reason)
+                self.go_on(now, request, chain, told, failed, reason)
             }
             Then::Retry { failed, target, reason } => {
                 let call = self.retried(now, request, chain, told, failed, target);
                 let next = match call {
                     Some(call) => self.place(now, request, chain, told, call),
-                    None => self.fall_back(now, request, chain, told, failed, reason),
+                    None => self.go_on(now, request, chain, told, failed, reason),
                 };
                 if std::mem::take(&mut chain.granted) {
                     // The retry came to nothing, or became a fallback.
@@ -255,7 +268,8 @@ impl Stack {
         }
     }
 
-    /// Begins anew in the next group of the fallback lists.
+    /// Begins anew in the next group of the fallback lists of which anybody is left. Groups that are passed over on the
+    /// way are one fallback with it.
     fn next_group(
         &mut self,
         now: SimTime,
@@ -266,36 +280,48 @@ impl Stack {
         reason: FallbackReason,
         max_fallbacks: u16,
     ) -> Next {
-        let mut event = FallbackEvent {
+        if std::mem::take(&mut chain.enters) {
+            // Nobody is left of the group that the loop below enters, which goes on: ways through groups may be long, and
+            // are not to be as deep.
+            return Next::Pending;
+        }
+        let at = self.log.len();
+        let mut why_none = NoTarget::AllTried;
+        let found = loop {
+            let next = chain.walk.next(&self.rule.groups, chain.failed, max_fallbacks);
+            let Some(walk) = next.filter(|_| chain.fallbacks < MOST_GROUPS) else { break None };
+            chain.walk = walk;
+            chain.tried = ModelSet::EMPTY;
+            chain.reason = Some(reason);
+            self.new_target(chain);
+            chain.enters = true;
+            let next = self.begin(now, request, chain, told);
+            if std::mem::take(&mut chain.enters) {
+                break Some(next);
+            }
+            let group: Vec<ModelId> = self.serving(request, chain).iter().collect();
+            why_none = self.why_none(now, request, chain, &group);
+        };
+        let to = match &found {
+            Some(Next::Call(call)) => Some(call.model),
+            _ => None,
+        };
+        let event = FallbackEvent {
             at: now,
             task: request.task,
             step: request.step,
             level: request.level,
             reason,
             from,
-            to: None,
-            why_none: None,
+            to,
+            why_none: to.is_none().then_some(why_none),
         };
-        let Some(walk) = chain.walk.next(&self.rule.groups, chain.failed, max_fallbacks) else {
-            event.why_none = Some(NoTarget::AllTried);
-            self.log.push(StackEvent::Fallback(event));
-            return self.last_hope(now, request, chain, told);
-        };
-        chain.walk = walk;
-        chain.tried = ModelSet::EMPTY;
-        chain.reason = Some(reason);
-        self.new_target(chain);
-        let at = self.log.len();
-        let next = self.begin(now, request, chain, told);
-        if let Next::Call(call) = &next {
-            event.to = Some(call.model);
-        } else {
-            let group: Vec<ModelId> = self.serving(request, chain).iter().collect();
-            event.why_none = Some(self.why_none(now, request, chain, &group));
-        }
-        // Told in order of what was asked: a group without anybody left asks for the next one.
+        // Told before what became of it.
         self.log.insert(at, StackEvent::Fallback(event));
-        next
+        match found {
+            Some(next) => next,
+            None => self.last_hope(now, request, chain, told),
+        }
     }
 
     /// Why the fallback plan has nobody for the step.
@@ -448,6 +474,10 @@ impl Stack {
         self.place(now, request, chain, told, call)
     }
 }
+
+/// Most groups that a step goes through. Where many fall back to one another the ways grow exponentially with
+/// `max_fallbacks`.
+const MOST_GROUPS: u16 = 1000;
 
 /// Whom a retry could call besides the model that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
