@@ -126,6 +126,14 @@ fn collect(node: &Node, steps: &mut Vec<Step>, paths: &mut Vec<Path>) {
     }
 }
 
+/// Keys of earlier versions, and where what they said is written now.
+const MOVED: [(&str, &str); 4] = [
+    ("hold_after_429", "on.rate_limited.hold"),
+    ("auth_recheck", "on.auth.hold"),
+    ("honour_retry_after", "retry.retry_after"),
+    ("on", "on.CLASS.retry of the stack"),
+];
+
 /// Puts one mistake into words.
 struct Teller<'a> {
     tree: &'a Node,
@@ -140,16 +148,21 @@ impl Teller<'_> {
         match &mistake.what {
             What::UnknownKey { known } => {
                 let message = format!("unknown key {}{}", ticked(key), self.inside());
-                let cure = match known.as_slice() {
-                    [] => "remove it: there are no keys here".to_owned(),
-                    known => name_cure(key, known),
+                let moved = MOVED.iter().find(|(old, _)| *old == key);
+                let cure = match (moved, known.as_slice()) {
+                    (Some((_, now)), _) => format!("it has moved: write {}", ticked(now)),
+                    (None, []) => "remove it: there are no keys here".to_owned(),
+                    (None, known) => name_cure(key, known),
                 };
                 problems.add(self.key_span(), message, cure);
             }
             What::UnknownKind { known } => {
                 let parent = self.written(&self.path.0[..self.path.0.len() - 1]);
                 let message = format!("unknown kind {} of {}", ticked(key), ticked(&parent));
-                let cure = self.home_of(key).or_else(|| self.outer_kind(key, known));
+                let cure = self
+                    .home_of(key)
+                    .or_else(|| self.sibling_kind(key))
+                    .or_else(|| self.outer_kind(key, known));
                 let cure = cure.unwrap_or_else(|| name_cure(key, known));
                 problems.add(self.key_span(), message, cure);
             }
@@ -310,6 +323,19 @@ impl Teller<'_> {
         let outer = (0..parent).find(|n| self.shape.at(&self.path.0[..*n]).is_some_and(allows))?;
         let outer = ticked(&self.written(&self.path.0[..outer]));
         Some(format!("only {outer} itself can be {}: write {}", ticked(key), one_of(known)))
+    }
+
+    /// For the name of a kind that belongs to a key beside the one under which it was written.
+    fn sibling_kind(&self, key: &str) -> Option<String> {
+        let around = &self.path.0[..self.path.0.len().checked_sub(2)?];
+        let mut fields = self.shape.at(around)?.fields().iter();
+        let has = |shape: &Shape| shape.kinds().iter().any(|kind| kind.name == key);
+        let field = fields.find(|field| has(&field.shape))?;
+        let whole = match self.written(around).as_str() {
+            "" => format!("{}.{key}", field.key),
+            around => format!("{around}.{}.{key}", field.key),
+        };
+        Some(format!("it is a kind of {}: write {}", ticked(&field.key), ticked(&whole)))
     }
 
     /// For a key that belongs into a kind but was written where the kind's name is expected.

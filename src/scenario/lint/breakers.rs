@@ -243,7 +243,7 @@ pub(super) fn may_stick(stack: &Stack<'_>, _: &Setting<'_>) -> Vec<Finding> {
     if !gives_up {
         return Vec::new();
     }
-    let message = format!("the breaker can stick: {why}");
+    let message = format!("the real library's breaker can stick: {why}");
     vec![Finding::new("breaker", message, "bound it, or take another breaker")]
 }
 
