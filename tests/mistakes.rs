@@ -259,6 +259,29 @@ retry.backoff = "exponentail"
 }
 
 #[test]
+fn keys_that_moved_and_kinds_beside_are_told_where_they_stand() {
+    let text = r#"
+[stack]
+hold_after_429 = "1s"
+breaker = "litellm"
+retry = { on = ["timeout"], honour_retry_after = true }
+[[variants]]
+name = "a"
+stack.outliers.resilience4j = {}
+"#;
+    let report = report("moved", text).to_string();
+    for cure in [
+        "it has moved: write `stack.on.rate_limited.hold`",
+        "it is a kind of `outliers`: write `stack.outliers.litellm`",
+        "it has moved: write `stack.on.CLASS.retry`",
+        "it has moved: write `stack.retry.retry_after`",
+        "it is a kind of `breaker`: write",
+    ] {
+        assert!(report.contains(cure), "{cure} is missing in:\n{report}");
+    }
+}
+
+#[test]
 fn mistakes_in_a_base_file_are_placed_there() {
     let base = "format = 1\n[world]\nerror_ms = -1\nlatency_sigma = 0.1\n[workload]\npoisson.rate_per_s = 0\n";
     let text = "base = \"base.toml\"\n[world]\nlatency_sigma = \"low\"\n[workload]\nfixed_interval.interval = \"1x\"\n";

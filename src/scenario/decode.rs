@@ -128,10 +128,10 @@ fn collect(node: &Node, steps: &mut Vec<Step>, paths: &mut Vec<Path>) {
 
 /// Keys of earlier versions, and where what they said is written now.
 const MOVED: [(&str, &str); 4] = [
-    ("hold_after_429", "on.rate_limited.hold"),
-    ("auth_recheck", "on.auth.hold"),
-    ("honour_retry_after", "retry.retry_after"),
-    ("on", "on.CLASS.retry of the stack"),
+    (".hold_after_429", "stack.on.rate_limited.hold"),
+    (".auth_recheck", "stack.on.auth.hold"),
+    (".honour_retry_after", "stack.retry.retry_after"),
+    (".retry.on", "stack.on.CLASS.retry"),
 ];
 
 /// Puts one mistake into words.
@@ -148,7 +148,8 @@ impl Teller<'_> {
         match &mistake.what {
             What::UnknownKey { known } => {
                 let message = format!("unknown key {}{}", ticked(key), self.inside());
-                let moved = MOVED.iter().find(|(old, _)| *old == key);
+                let whole = self.written(&self.path.0);
+                let moved = MOVED.iter().find(|(old, _)| whole.ends_with(old));
                 let cure = match (moved, known.as_slice()) {
                     (Some((_, now)), _) => format!("it has moved: write {}", ticked(now)),
                     (None, []) => "remove it: there are no keys here".to_owned(),
