@@ -78,7 +78,9 @@ impl<O: Observer> Run<'_, O> {
         self.note(now, 2, task << 8 | u64::from(call.model.0));
         match self.providers.admit(now, &job, ticket) {
             Admission::Settled(ending) => self.settle(now, index, ending),
-            Admission::Queued => self.give_ups.push(Reverse((job.gives_up, ticket))),
+            Admission::Queued => {
+                self.give_ups.push(Reverse((job.gives_up_unanswered(), ticket)));
+            }
         }
     }
 
