@@ -175,11 +175,12 @@ impl<O: Observer> Run<'_, O> {
         let active = &mut self.slots[slot];
         active.last = Some((response.outcome, response.quality, model));
         self.book(index, &response, fed);
-        if ending.holds_slot {
-            self.serve_waiting(now, model);
-        }
+        // Before a waiting call of the step's own would begin in the slot that is free now.
         if !matches!(next, Next::Pending) {
             self.cancel_others(now, slot);
+        }
+        if ending.holds_slot {
+            self.serve_waiting(now, model);
         }
         self.follow(now, slot, next);
     }
