@@ -195,7 +195,9 @@ impl Stack {
         target: RetryTarget,
     ) -> Option<Call> {
         if target == RetryTarget::Same {
-            return Some(Call::of(failed, Role::Retry, ChosenBy::Retry, self.hour(now)));
+            let is_there = self.serving[request.level.index()].contains(failed);
+            let hour = self.hour(now);
+            return is_there.then(|| Call::of(failed, Role::Retry, ChosenBy::Retry, hour));
         }
         let all = self.candidates(now, request, chain);
         let (eligible, short) = self.eligible(now, request, chain, all);
@@ -460,7 +462,9 @@ impl Stack {
             chain.then = Some(Then::Begin);
             return Next::Wait(back.since(now));
         }
-        let replica = &self.replicas[usize::from(chain.replica)];
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        // Holds that are over are forgotten.
+        replica.held(now);
         let dead = |model: ModelId| {
             replica.hold_of(model).is_some_and(|h| h.reason == FallbackReason::ModelFailure)
         };
