@@ -438,11 +438,15 @@ impl Stack {
         chain: &mut Chain,
         told: Option<&[f64]>,
     ) -> Next {
-        if let (FallbackPlan::Groups { .. }, Some((from, reason))) =
-            (&self.rule.fallback, chain.trigger)
-        {
-            // A group of which nobody is left has failed like any other.
-            return self.fall_back(now, request, chain, told, from, reason);
+        if let FallbackPlan::Groups { .. } = self.rule.fallback {
+            // A group of which nobody is left, or nobody is there, has failed like any other.
+            let group = chain.walk.group().map(|at| self.rule.groups[at].models);
+            let absent = group.and_then(|models| models.iter().next());
+            let absent = absent.map(|model| (model, FallbackReason::ModelFailure));
+            if let Some((from, reason)) = chain.trigger.or(absent) {
+                chain.trigger = Some((from, reason));
+                return self.fall_back(now, request, chain, told, from, reason);
+            }
         }
         self.last_hope(now, request, chain, told)
     }
