@@ -78,7 +78,9 @@ impl<O: Observer> Run<'_, O> {
         self.note(now, 2, task << 8 | u64::from(call.model.0));
         match self.providers.admit(now, &job, ticket) {
             Admission::Settled(ending) => self.settle(now, index, ending),
-            Admission::Queued => self.give_ups.push(Reverse((job.gives_up, ticket))),
+            Admission::Queued => {
+                self.give_ups.push(Reverse((job.gives_up_unanswered(), ticket)));
+            }
         }
     }
 
@@ -173,11 +175,12 @@ impl<O: Observer> Run<'_, O> {
         let active = &mut self.slots[slot];
         active.last = Some((response.outcome, response.quality, model));
         self.book(index, &response, fed);
-        if ending.holds_slot {
-            self.serve_waiting(now, model);
-        }
+        // Before a waiting call of the step's own would begin in the slot that is free now.
         if !matches!(next, Next::Pending) {
             self.cancel_others(now, slot);
+        }
+        if ending.holds_slot {
+            self.serve_waiting(now, model);
         }
         self.follow(now, slot, next);
     }

@@ -98,11 +98,19 @@ impl Group {
 const DEEPEST: usize = 8;
 
 /// Where a step stands among the groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Walk {
     /// Positions in the groups, and how far each one's fallbacks have been tried; the present group is the last.
     path: [(u8, u8); DEEPEST],
+    /// What each of them failed with, which says whose list is gone through.
+    failed: [Outcome; DEEPEST],
     depth: u8,
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self { path: [(0, 0); DEEPEST], failed: [Outcome::Shed; DEEPEST], depth: 0 }
+    }
 }
 
 impl Walk {
@@ -110,9 +118,9 @@ impl Walk {
     #[must_use]
     pub fn begin(groups: &[Group], level: Level) -> Self {
         let at = groups.iter().position(|group| group.levels[level.index()]).unwrap_or(0);
-        let mut path = [(0, 0); DEEPEST];
-        path[0] = (at as u8, 0);
-        Self { path, depth: 1 }
+        let mut walk = Self { depth: 1, ..Self::default() };
+        walk.path[0] = (at as u8, 0);
+        walk
     }
 
     /// The position of the present group, if there are groups.
@@ -122,14 +130,17 @@ impl Walk {
         Some(usize::from(group))
     }
 
-    /// Goes on to the next group after `outcome`: a fallback of the present one, or else the next of the one before it. The
-    /// first group is never tried again.
+    /// Goes on to the next group after `outcome`: a fallback of the present one, or else the next of the one before it, by
+    /// the list that it has begun. The first group is never tried again.
     #[must_use]
     pub fn next(mut self, groups: &[Group], outcome: Outcome, max_depth: u16) -> Option<Self> {
         let origin = self.path[0].0;
         while let Some(top) = usize::from(self.depth).checked_sub(1) {
             let (owner, tried) = self.path[top];
-            let list = groups[usize::from(owner)].after(outcome);
+            if tried == 0 {
+                self.failed[top] = outcome;
+            }
+            let list = groups[usize::from(owner)].after(self.failed[top]);
             match list.get(usize::from(tried)) {
                 Some(&next)
                     if usize::from(self.depth) < DEEPEST.min(usize::from(max_depth) + 1) =>
@@ -188,5 +199,15 @@ mod tests {
     fn a_class_with_a_list_of_its_own_takes_that() {
         let groups = [group(&[1]), group(&[]), group(&[]), group(&[])];
         assert_eq!(walk(&groups, Outcome::ContextLength, 1), [0, 2]);
+    }
+
+    #[test]
+    fn a_list_that_has_been_begun_is_gone_through_whatever_fails_behind_it() {
+        let mut groups = [group(&[1, 3]), group(&[]), group(&[]), group(&[])];
+        groups[1].typed.clear();
+        let first = Walk::begin(&groups, Level::L1).next(&groups, Outcome::ApiError, 5);
+        let second = first.and_then(|walk| walk.next(&groups, Outcome::ContextLength, 5));
+        assert_eq!(first.and_then(|walk| walk.group()), Some(1));
+        assert_eq!(second.and_then(|walk| walk.group()), Some(3));
     }
 }

@@ -250,7 +250,9 @@ impl Ledger {
         for account in 0..n_accounts {
             let own = ledgers.iter().map(|ledger| &ledger.accounts[account]);
             let shared = own.clone().map(|own| own.shared).max().unwrap_or(0);
-            let used = shared + own.map(|own| own.used.saturating_sub(own.shared)).sum::<u64>();
+            // What an instance gave back of what all knew of counts as well.
+            let known: u64 = own.clone().map(|own| own.shared).sum();
+            let used = (shared + own.map(|own| own.used).sum::<u64>()).saturating_sub(known);
             for ledger in &mut ledgers {
                 ledger.accounts[account].used = used;
                 ledger.accounts[account].shared = used;

@@ -104,7 +104,8 @@ impl MinuteCounts {
             });
             let ((requests, tokens), (known, known_tokens)) = (own.at(now), shared.at(now));
             merged.requests += requests.saturating_sub(known);
-            merged.tokens += tokens.saturating_sub(known_tokens);
+            // What an instance gave back of what all knew of counts as well.
+            merged.tokens = (merged.tokens + tokens).saturating_sub(known_tokens);
         }
         merged.expect("a stack has an instance")
     }
@@ -144,5 +145,9 @@ mod tests {
         more.book(seconds(4), 1, 1);
         let again = MinuteCounts::merged(seconds(5), [(more, all), (all, all)].into_iter());
         assert_eq!(again.at(seconds(5)), (6, 16));
+        let mut less = all;
+        less.give_back(seconds(4), 4);
+        let again = MinuteCounts::merged(seconds(5), [(less, all), (more, all)].into_iter());
+        assert_eq!(again.at(seconds(5)), (6, 12));
     }
 }

@@ -79,7 +79,7 @@ pub struct StackRule {
     pub call_timeout: SimDuration,
     /// A call of whose answer nothing has come by then is given up.
     pub first_token_timeout: SimDuration,
-    /// The time for a step and its task.
+    /// The time for a task and all its steps.
     pub deadline: DeadlineRule,
     /// Models that are there only for a part of the run.
     pub present: Vec<Presence>,
@@ -137,7 +137,7 @@ impl StackRule {
     }
 }
 
-/// The time that a stack gives itself for a step and its task.
+/// The time that a stack gives itself for a task and all its steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeadlineRule {
     /// From the task's arrival.

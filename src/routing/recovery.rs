@@ -195,7 +195,9 @@ impl Stack {
         target: RetryTarget,
     ) -> Option<Call> {
         if target == RetryTarget::Same {
-            return Some(Call::of(failed, Role::Retry, ChosenBy::Retry, self.hour(now)));
+            let is_there = self.serving[request.level.index()].contains(failed);
+            let hour = self.hour(now);
+            return is_there.then(|| Call::of(failed, Role::Retry, ChosenBy::Retry, hour));
         }
         let all = self.candidates(now, request, chain);
         let (eligible, short) = self.eligible(now, request, chain, all);
@@ -436,11 +438,15 @@ impl Stack {
         chain: &mut Chain,
         told: Option<&[f64]>,
     ) -> Next {
-        if let (FallbackPlan::Groups { .. }, Some((from, reason))) =
-            (&self.rule.fallback, chain.trigger)
-        {
-            // A group of which nobody is left has failed like any other.
-            return self.fall_back(now, request, chain, told, from, reason);
+        if let FallbackPlan::Groups { .. } = self.rule.fallback {
+            // A group of which nobody is left, or nobody is there, has failed like any other.
+            let group = chain.walk.group().map(|at| self.rule.groups[at].models);
+            let absent = group.and_then(|models| models.iter().next());
+            let absent = absent.map(|model| (model, FallbackReason::ModelFailure));
+            if let Some((from, reason)) = chain.trigger.or(absent) {
+                chain.trigger = Some((from, reason));
+                return self.fall_back(now, request, chain, told, from, reason);
+            }
         }
         self.last_hope(now, request, chain, told)
     }
@@ -460,7 +466,9 @@ impl Stack {
             chain.then = Some(Then::Begin);
             return Next::Wait(back.since(now));
         }
-        let replica = &self.replicas[usize::from(chain.replica)];
+        let replica = &mut self.replicas[usize::from(chain.replica)];
+        // Holds that are over are forgotten.
+        replica.held(now);
         let dead = |model: ModelId| {
             replica.hold_of(model).is_some_and(|h| h.reason == FallbackReason::ModelFailure)
         };

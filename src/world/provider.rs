@@ -46,8 +46,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// The instant at which a caller gives up who gets no byte.
-    fn gives_up_unanswered(&self) -> SimTime {
+    /// The instant at which a caller gives up who gets no byte, as while the call waits for a slot.
+    #[must_use]
+    pub fn gives_up_unanswered(&self) -> SimTime {
         self.gives_up.min(self.gives_up_on_first_token)
     }
 }

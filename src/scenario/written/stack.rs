@@ -39,7 +39,7 @@ pub struct Stack {
     /// The time after which a call is given up if nothing of its answer has come, by default none of its own.
     #[schemars(example = &"10s")]
     pub first_token_timeout: Option<Duration>,
-    /// The time that the stack gives itself for a step with all its retries and fallbacks, by default none.
+    /// The time that the stack gives itself for a task with all its steps, retries and fallbacks, by default none.
     pub deadline: Option<Deadline>,
     /// Models that are there only for a part of the run; one that is not named is there all the time.
     pub present: Vec<Presence>,
