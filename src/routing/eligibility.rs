@@ -40,7 +40,7 @@ impl Stack {
     ) -> FallbackReason {
         let replica = &self.replicas[usize::from(chain.replica)];
         match replica.hold_of(model) {
-            Some(hold) => hold.reason,
+            Some(hold) => hold.reason(),
             None if short.contains(model) => FallbackReason::TokenExhausted,
             None => FallbackReason::ModelFailure,
         }
@@ -158,7 +158,7 @@ impl Stack {
         let replica = &mut self.replicas[usize::from(chain.replica)];
         replica.held(now);
         if let Some(hold) = replica.hold_of(model) {
-            return Standing::HeldBack { until: hold.until, reason: hold.reason };
+            return Standing::HeldBack { until: hold.until, reason: hold.reason() };
         }
         if !keeps_short && replica.ledger.short(now).contains(model) {
             let used = replica.ledger.used(now, model);

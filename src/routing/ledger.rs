@@ -253,6 +253,10 @@ impl Ledger {
             // What an instance gave back of what all knew of counts as well.
             let known: u64 = own.clone().map(|own| own.shared).sum();
             let used = (shared + own.map(|own| own.used).sum::<u64>()).saturating_sub(known);
+            // Each that was refused has put its own use to the limit: together they know of one limit that is used up.
+            let most = ledgers.iter().map(|ledger| ledger.accounts[account].used).max();
+            let limit = ledgers[0].accounts[account].limit;
+            let used = limit.map_or(used, |limit| used.min(limit.max(most.unwrap_or(0))));
             for ledger in &mut ledgers {
                 ledger.accounts[account].used = used;
                 ledger.accounts[account].shared = used;

@@ -31,7 +31,7 @@ impl Stack {
         let hold = self.rule.on.of(outcome).hold;
         if hold > SimDuration::ZERO {
             let until = now + hold.max(retry_after.unwrap_or(SimDuration::ZERO));
-            replica.hold(model, until, FallbackReason::of(outcome));
+            replica.hold(model, until, outcome);
         }
     }
 
@@ -469,11 +469,8 @@ impl Stack {
         let replica = &mut self.replicas[usize::from(chain.replica)];
         // Holds that are over are forgotten.
         replica.held(now);
-        let dead = |model: ModelId| {
-            replica.hold_of(model).is_some_and(|h| h.reason == FallbackReason::ModelFailure)
-        };
         let serving = self.serving[request.level.index()];
-        let resort = self.rule.last_resort.filter(|m| serving.contains(*m) && !dead(*m));
+        let resort = self.rule.last_resort.filter(|m| serving.contains(*m) && !replica.is_dead(*m));
         let Some(model) = resort.filter(|_| !chain.resorted) else {
             return Next::Finish;
         };

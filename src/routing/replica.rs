@@ -11,7 +11,7 @@ use super::outlier::Outliers;
 use super::ramp::Ramps;
 use super::throttle::Throttle;
 use super::{Call, StackRule};
-use crate::domain::{FallbackReason, ModelSet, StackEvent};
+use crate::domain::{FallbackReason, ModelSet, Outcome, StackEvent};
 use crate::registry::Registry;
 use crate::units::{ModelId, SimDuration, SimTime};
 
@@ -57,7 +57,14 @@ pub enum Assign {
 pub(super) struct Hold {
     pub(super) model: ModelId,
     pub(super) until: SimTime,
-    pub(super) reason: FallbackReason,
+    /// How the call ended that brought it.
+    pub(super) outcome: Outcome,
+}
+
+impl Hold {
+    pub(super) fn reason(&self) -> FallbackReason {
+        FallbackReason::of(self.outcome)
+    }
 }
 
 /// One instance.
@@ -159,8 +166,13 @@ impl Replica {
     }
 
     /// Leaves `model` alone until an instant.
-    pub(super) fn hold(&mut self, model: ModelId, until: SimTime, reason: FallbackReason) {
-        self.holds.push(Hold { model, until, reason });
+    pub(super) fn hold(&mut self, model: ModelId, until: SimTime, outcome: Outcome) {
+        self.holds.push(Hold { model, until, outcome });
+    }
+
+    /// Whether the key of `model` is known to be dead.
+    pub(super) fn is_dead(&self, model: ModelId) -> bool {
+        self.holds.iter().any(|hold| hold.model == model && hold.outcome == Outcome::Auth)
     }
 
     /// Why `model` is left alone, if it is.

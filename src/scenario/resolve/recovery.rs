@@ -13,7 +13,7 @@ use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
 use crate::scenario::values::Duration;
 use crate::scenario::written::{
-    Backoff as WrittenBackoff, Deadline, Fallback, Group as WrittenGroup, Hedge,
+    Backoff as WrittenBackoff, Deadline, Exponential, Fallback, Group as WrittenGroup, Hedge,
     HedgeAfter as WrittenAfter, Name, OnFailure as WrittenOn, OnFailures as WrittenOns, Replicas,
     Retry, Stack,
 };
@@ -21,6 +21,8 @@ use crate::units::{Level, NANOS_PER_SECOND, SimDuration};
 
 /// Most retries and fallbacks of a step.
 const MOST: u64 = 1000;
+/// Most hedges of a step.
+const MOST_HEDGES: u64 = 20;
 /// Most instances of a stack.
 const MOST_REPLICAS: u64 = 100;
 
@@ -59,6 +61,43 @@ pub(super) fn on_failures(written: &WrittenOns) -> OnFailures {
     })
 }
 
+/// Reports what goes beyond what a step may do.
+pub(super) fn bounds(stack: &Stack, tree: &Node, problems: &mut Problems) {
+    let mut refuse = |path: &str, message: String, cure: &str| {
+        problems.add(tree.span_at(&Path::of(path)), message, cure);
+    };
+    if stack.retry.max_retries.get() > MOST {
+        let message = format!("a step makes at most {MOST} retries");
+        refuse("retry.max_retries", message, "write fewer");
+    }
+    if let Some(Fallback::Ranked(plan)) = &stack.fallback
+        && plan.max_fallbacks.get() > MOST
+    {
+        let message = format!("a step makes at most {MOST} fallbacks");
+        refuse("fallback.ranked.max_fallbacks", message, "write fewer");
+    }
+    if stack.hedge.as_ref().is_some_and(|hedge| hedge.max.get() > MOST_HEDGES) {
+        let message = format!("a step makes at most {MOST_HEDGES} hedges");
+        refuse("hedge.max", message, "write fewer");
+    }
+    if let WrittenBackoff::Exponential(grows) = &stack.retry.backoff {
+        let (low, high) = spread(grows);
+        if low > high {
+            let message = format!("the random factor of a wait goes from {low} down to {high}");
+            let cure =
+                "let `jitter_high` be no less than `jitter_low`, which is 1 - `jitter` by default";
+            refuse("retry.backoff.exponential", message, cure);
+        }
+    }
+}
+
+/// The ends of the random factor on a wait.
+fn spread(grows: &Exponential) -> (f64, f64) {
+    let jitter = grows.jitter.get();
+    let low = grows.jitter_low.map_or(1.0 - jitter, |low| low.get());
+    (low, grows.jitter_high.map_or(1.0 + jitter, |high| high.get()))
+}
+
 pub(super) fn retry(written: &Retry) -> RetryPlan {
     RetryPlan {
         max_retries: written.max_retries.get().min(MOST) as u16,
@@ -72,9 +111,7 @@ pub(super) fn retry(written: &Retry) -> RetryPlan {
         backoff: match &written.backoff {
             WrittenBackoff::Fixed { delay } => Backoff::Fixed(span(*delay)),
             WrittenBackoff::Exponential(grows) => {
-                let jitter = grows.jitter.get();
-                let low = grows.jitter_low.map_or(1.0 - jitter, |low| low.get());
-                let high = grows.jitter_high.map_or(1.0 + jitter, |high| high.get());
+                let (low, high) = spread(grows);
                 Backoff::Exponential {
                     first: span(grows.first),
                     factor: grows.factor.get(),
@@ -228,7 +265,7 @@ pub(super) fn hedge(written: &Hedge) -> HedgeRule {
             WrittenAfter::Delay(delay) => HedgeAfter::Delay(span(*delay)),
             WrittenAfter::Quantile(quantile) => HedgeAfter::Quantile(quantile.get()),
         },
-        max: written.max.get().min(20) as u8,
+        max: written.max.get().min(MOST_HEDGES) as u8,
         target: written.model,
     }
 }

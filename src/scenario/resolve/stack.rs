@@ -67,6 +67,7 @@ pub(super) fn resolve(
     let last_resort = written.last_resort.as_ref().map(|name| models.id(name, problems));
     let present = present(written, tree, models, problems);
     let fallback = recovery::fallback(written, models, problems);
+    recovery::bounds(written, tree, problems);
     let groups = recovery::groups(&written.groups, models, problems);
     let ledger = recovery::ledger(written, models, problems);
     let breaker = breaker::resolve(written.breaker.as_ref(), tree, problems);

@@ -41,7 +41,7 @@ impl Default for QuotaLedger {
     }
 }
 
-/// The router's own limits in a minute of the clock: a model at its limit is not called. Tokens are counted as `quota.charged` says.
+/// The router's own limits in a minute of the clock: an order does not pick a model at its limit (a retry of the same model does not ask). Tokens are counted as `quota.charged` says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouterLimits {
@@ -330,7 +330,7 @@ pub struct Group {
     /// Its models.
     #[schemars(extend("examples" = [["Groq", "Groq-Extended"]]))]
     pub models: Vec<Name>,
-    /// The levels whose steps ask for it, by default all; of two groups of a level the first is asked.
+    /// The levels whose steps ask for it, by default all; of two groups of a level the first is asked, and the first of all by a level that none names.
     #[schemars(extend("examples" = [["L1", "L2"]]))]
     pub levels: Option<Vec<Level>>,
     /// The groups to fall back to, in order, by default none.
@@ -394,7 +394,7 @@ pub enum HedgeAfter {
     Quantile(#[schemars(example = 0.95)] Share),
 }
 
-/// In how many instances the stack runs. Each has its own ledger, holds, breakers and detectors; learner, monitor and allocation are one. What they tell one another is what the ledger counted, who is held, and the cooldowns of LiteLLM; breakers stay their own.
+/// In how many instances the stack runs. Each has its own ledger, holds, breakers, detectors, budgets and limits; learner, monitor and allocation are one. What they tell one another is what the ledger counted, who is held, and the cooldowns of LiteLLM; breakers stay their own.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replicas {
