@@ -132,6 +132,9 @@ fn check_task(cell: &Cell, task: &TaskRecord, calls: &[&AttemptRecord]) {
 
 /// Instants strictly inside a breaker's open period see no call to its model.
 fn check_breakers(cell: &Cell, record: &Record) {
+    for event in &record.fallbacks {
+        assert_eq!(event.to.is_none(), event.why_none.is_some(), "{event:?}");
+    }
     if cell.stack.replicas.n > 1 {
         return; // Each instance has its own, and none is told apart from outside.
     }

@@ -29,3 +29,25 @@ fn every_report_is_reproduced_and_mended() {
         desk.done(&["run", &name, "--quiet", "--strict", "--out", &out]);
     }
 }
+
+#[test]
+fn storms_black_holes_and_gateways_show_what_they_promise() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let desk = Desk::new();
+    // Of the large studies some of their seeds.
+    for (name, seeds) in [
+        ("black-hole", None),
+        ("cascade-five-of-ten", None),
+        ("flapping-provider", None),
+        ("retry-storm", None),
+        ("thundering-recovery", None),
+        ("gateways-bad-day", Some("1..4")),
+        ("token-exhaustion-gateways", Some("1..20")),
+    ] {
+        let path = scenarios.join(format!("{name}.toml")).display().to_string();
+        let out = desk.path("o").display().to_string();
+        let mut words = vec!["run", &path, "--quiet", "--strict", "--out", &out];
+        words.extend(seeds.into_iter().flat_map(|seeds| ["--seeds", seeds]));
+        desk.done(&words);
+    }
+}
