@@ -41,7 +41,7 @@ fn storms_black_holes_and_gateways_show_what_they_promise() {
         ("flapping-provider", None),
         ("retry-storm", None),
         ("thundering-recovery", None),
-        ("gateways-bad-day", Some("1..4")),
+        ("gateways-bad-day", Some("1..10")),
         ("token-exhaustion-gateways", Some("1..20")),
     ] {
         let path = scenarios.join(format!("{name}.toml")).display().to_string();
