@@ -326,6 +326,9 @@ fn every_list_names_what_there_is_and_describes_each_of_it() {
         ("learners", "thompson_beta"),
         ("routers", "static_order"),
         ("breakers", "stage4"),
+        ("presets", "litellm"),
+        ("outliers", "envoy"),
+        ("retry-budgets", "finagle"),
         ("workloads", "closed_loop"),
         ("faults", "brown_out"),
         ("scenarios", "outage"),
@@ -340,6 +343,7 @@ fn every_list_names_what_there_is_and_describes_each_of_it() {
             let full = desk.done(&["list", what, name]);
             match what {
                 "scenarios" => assert_eq!(full, OUTAGE),
+                "presets" => assert!(full.contains("\norder"), "{full}"),
                 "models" => {
                     let registry = line.split(':').next().expect("a registry");
                     let first = format!("{name} (registry {registry}, provider ");

@@ -276,7 +276,7 @@ fn the_sre_throttle_follows_its_formula() {
         // Dropped or not, it counts as it is sent.
         assert_eq!(throttle.rejects(at(1.0), 0.5), wanted > 0.5);
         if n < 10 {
-            throttle.accepted(at(1.0));
+            throttle.ended(at(1.0), true);
         }
     }
     // All is forgotten after the window.

@@ -11,7 +11,8 @@ use crate::learners::{CARDS, Card, LearnerConfig};
 use crate::registry::Latency;
 use crate::results::schema::TABLES;
 use crate::scenario::lint::{RULES, Rule};
-use crate::scenario::written::{Breaker, Effect, Order, Workload};
+use crate::scenario::shipped::PRESETS;
+use crate::scenario::written::{Breaker, Effect, Order, Outlier, RetryBudget, Workload};
 use crate::scenario::{self, closest, schema};
 use crate::units::Level;
 
@@ -23,8 +24,14 @@ pub(super) enum What {
     Learners,
     /// Router orders
     Routers,
+    /// Stacks that come with the program, gateways among them, with all their keys
+    Presets,
     /// Circuit breakers
     Breakers,
+    /// Detectors that take models out of service by how their group does
+    Outliers,
+    /// Bounds on the retries of all steps together
+    RetryBudgets,
     /// Workloads
     Workloads,
     /// Effects of faults
@@ -45,7 +52,10 @@ pub(super) fn print_list(what: What, name: Option<&str>) -> Result<(), Stop> {
         What::Models => models()?,
         What::Learners => learners(),
         What::Routers => kinds::<Order>(),
+        What::Presets => presets(),
         What::Breakers => kinds::<Breaker>(),
+        What::Outliers => kinds::<Outlier>(),
+        What::RetryBudgets => kinds::<RetryBudget>(),
         What::Workloads => kinds::<Workload>(),
         What::Faults => kinds::<Effect>(),
         What::Scenarios => scenarios(Path::new("scenarios"))?,
@@ -111,6 +121,21 @@ fn learners() -> Vec<Entry> {
         )
     });
     learners.chain(wrappers).collect()
+}
+
+/// The presets, each with its text; its line is what its first comment says, up to the first full stop.
+fn presets() -> Vec<Entry> {
+    let entry = |(name, text): &(&str, &str)| {
+        let comment = text.lines().map_while(|line| line.strip_prefix("# "));
+        let comment = comment.collect::<Vec<_>>().join(" ");
+        let line = comment.split_once(". ").map_or(comment.as_str(), |(first, _)| first);
+        Entry {
+            name: (*name).to_owned(),
+            line: line.trim_end_matches('.').to_owned(),
+            full: (*text).to_owned(),
+        }
+    };
+    PRESETS.iter().map(entry).collect()
 }
 
 fn warnings() -> Vec<Entry> {

@@ -1,7 +1,7 @@
 //! One run of a study once more, and all that happened to one of its tasks.
 
 use crate::domain::{
-    AttemptRecord, BreakerEvent, BreakerState, Decision, FallbackEvent, Gates, StackEvent,
+    AttemptRecord, BreakerEvent, BreakerState, Decision, FallbackEvent, Gates, Role, StackEvent,
     StepRecord, TaskRecord,
 };
 use crate::engine::{self, Observer};
@@ -39,11 +39,15 @@ impl Entry {
             Self::Arrived => (task.arrived, 0, 0),
             Self::Ended(call) => (call.dispatched + call.response.duration, call.step, 1),
             Self::Breaker(event) => (event.at, step_then, 2),
-            Self::Fallback(event) => (event.at, event.step, 3),
-            Self::Decision(decision) => (decision.at, decision.step, 4),
-            Self::Sent(call) => (call.dispatched, call.step, 5),
-            Self::Step(step) => (step.ended, step.step, 6),
-            Self::Done => (task.ended, u8::MAX, 7),
+            // A choice that found nobody comes before the fallback that it led to, a fallback before its own choice.
+            Self::Decision(decision) if decision.role != Role::Fallback => {
+                (decision.at, decision.step, 3)
+            }
+            Self::Fallback(event) => (event.at, event.step, 4),
+            Self::Decision(decision) => (decision.at, decision.step, 5),
+            Self::Sent(call) => (call.dispatched, call.step, 6),
+            Self::Step(step) => (step.ended, step.step, 7),
+            Self::Done => (task.ended, u8::MAX, 8),
         }
     }
 

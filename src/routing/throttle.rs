@@ -125,9 +125,4 @@ impl Throttle {
             self.accepts.add(now);
         }
     }
-
-    /// A request that was sent was accepted by the backend.
-    pub fn accepted(&mut self, now: SimTime) {
-        self.ended(now, true);
-    }
 }
