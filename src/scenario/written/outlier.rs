@@ -10,7 +10,7 @@ use crate::scenario::values::{Count, Duration, Fraction, Points, Whole};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outlier {
-    /// None.
+    /// No model is ever taken out.
     None {},
     /// LiteLLM's cooldown of deployments (1.106): 429, 401 and a majority of failures; a lone deployment hardly ever cools.
     Litellm(LitellmCooldown),
