@@ -67,12 +67,11 @@ impl Machine for FailsafeRsBreaker {
     }
 
     fn would_pass(&self, now: SimTime) -> bool {
-        self.state != BreakerState::Open || self.wait.is_over(now)
+        self.wait.lets_pass(self.state, now, true)
     }
 
     fn passes_from(&self) -> Option<SimTime> {
-        let open = self.state == BreakerState::Open;
-        Some(if open { self.wait.over_from() } else { SimTime::ZERO })
+        self.wait.lets_pass_from(self.state, true)
     }
 
     fn acquire(&mut self, now: SimTime) -> Option<Permit> {

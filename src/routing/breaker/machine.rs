@@ -220,4 +220,24 @@ impl Wait {
     pub(super) fn over_from(&self) -> SimTime {
         self.until + SimDuration(self.strict.into())
     }
+
+    /// Whether a breaker in `state` lets a call pass at `now`; in half-open if `on_trial`.
+    #[inline]
+    pub(super) fn lets_pass(&self, state: BreakerState, now: SimTime, on_trial: bool) -> bool {
+        match state {
+            BreakerState::Closed => true,
+            BreakerState::Open => self.is_over(now),
+            BreakerState::HalfOpen => on_trial,
+        }
+    }
+
+    /// When time alone lets a call of a breaker in `state` pass; in half-open at once if `on_trial`, else a result is
+    /// waited for.
+    pub(super) fn lets_pass_from(&self, state: BreakerState, on_trial: bool) -> Option<SimTime> {
+        match state {
+            BreakerState::Closed => Some(SimTime::ZERO),
+            BreakerState::Open => Some(self.over_from()),
+            BreakerState::HalfOpen => on_trial.then_some(SimTime::ZERO),
+        }
+    }
 }

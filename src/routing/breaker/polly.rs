@@ -163,19 +163,11 @@ impl Machine for PollyBreaker {
     }
 
     fn would_pass(&self, now: SimTime) -> bool {
-        match self.state {
-            BreakerState::Closed => true,
-            BreakerState::Open => self.wait.is_over(now),
-            BreakerState::HalfOpen => false,
-        }
+        self.wait.lets_pass(self.state, now, false)
     }
 
     fn passes_from(&self) -> Option<SimTime> {
-        match self.state {
-            BreakerState::Closed => Some(SimTime::ZERO),
-            BreakerState::Open => Some(self.wait.over_from()),
-            BreakerState::HalfOpen => None,
-        }
+        self.wait.lets_pass_from(self.state, false)
     }
 
     fn acquire(&mut self, now: SimTime) -> Option<Permit> {
