@@ -338,6 +338,37 @@ impl DailyTimes {
     }
 }
 
+/// Nanoseconds in one minute.
+const MINUTE: u64 = 60 * NANOS_PER_SECOND;
+
+/// The minutes of the clock, by virtual time; they are the same in every zone whose offset is whole minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockMinutes {
+    /// Offset of virtual time zero within its minute, in nanoseconds.
+    phase: u64,
+}
+
+impl ClockMinutes {
+    /// The minutes of a run that starts at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        Self { phase: start.as_nanosecond().rem_euclid(i128::from(MINUTE)) as u64 }
+    }
+
+    /// The number of the minute in which `now` lies; that of the start is 0.
+    #[inline]
+    #[must_use]
+    pub fn of(self, now: SimTime) -> u64 {
+        (now.0 + self.phase) / MINUTE
+    }
+
+    /// Time until the next minute begins.
+    #[must_use]
+    pub fn left(self, now: SimTime) -> SimDuration {
+        SimDuration(MINUTE - (now.0 + self.phase) % MINUTE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

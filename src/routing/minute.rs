@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::units::{NANOS_PER_SECOND, SimTime};
-
-const MINUTE: u64 = 60 * NANOS_PER_SECOND;
+use crate::calendar::ClockMinutes;
+use crate::units::SimTime;
 
 /// Limits of one model; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +42,7 @@ impl MinuteLimit {
 /// Requests and tokens of the present minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinuteCounts {
-    /// Offset of virtual time zero within its minute.
-    phase: u64,
+    clock: ClockMinutes,
     minute: u64,
     requests: u64,
     tokens: u64,
@@ -54,19 +52,14 @@ impl MinuteCounts {
     /// Nothing counted, for a run that starts at `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        let phase = start.as_nanosecond().rem_euclid(i128::from(MINUTE)) as u64;
-        Self { phase, minute: 0, requests: 0, tokens: 0 }
-    }
-
-    fn minute(&self, now: SimTime) -> u64 {
-        (now.0 + self.phase) / MINUTE
+        Self { clock: ClockMinutes::new(start), minute: 0, requests: 0, tokens: 0 }
     }
 
     /// Requests and tokens counted in the minute of `now`.
     #[inline]
     #[must_use]
     pub fn at(&self, now: SimTime) -> (u64, u64) {
-        if self.minute(now) == self.minute { (self.requests, self.tokens) } else { (0, 0) }
+        if self.clock.of(now) == self.minute { (self.requests, self.tokens) } else { (0, 0) }
     }
 
     /// Requests and tokens counted in the minute of the last count.
@@ -77,7 +70,7 @@ impl MinuteCounts {
 
     /// Counts; returns what an ended minute came to, if one has ended since the last count.
     pub fn book(&mut self, now: SimTime, requests: u64, tokens: u64) -> Option<(u64, u64)> {
-        let minute = self.minute(now);
+        let minute = self.clock.of(now);
         let ended = (minute != self.minute).then_some((self.requests, self.tokens));
         if ended.is_some() {
             *self = Self { minute, requests: 0, tokens: 0, ..*self };
@@ -89,7 +82,7 @@ impl MinuteCounts {
 
     /// Takes tokens back that were counted too many.
     pub fn give_back(&mut self, now: SimTime, tokens: u64) {
-        if self.minute(now) == self.minute {
+        if self.clock.of(now) == self.minute {
             self.tokens = self.tokens.saturating_sub(tokens);
         }
     }
@@ -100,7 +93,7 @@ impl MinuteCounts {
         for (own, shared) in counts {
             let merged = merged.get_or_insert_with(|| {
                 let (requests, tokens) = shared.at(now);
-                Self { minute: own.minute(now), requests, tokens, ..own }
+                Self { minute: own.clock.of(now), requests, tokens, ..own }
             });
             let ((requests, tokens), (known, known_tokens)) = (own.at(now), shared.at(now));
             merged.requests += requests.saturating_sub(known);
@@ -114,6 +107,7 @@ impl MinuteCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::NANOS_PER_SECOND;
 
     fn seconds(s: u64) -> SimTime {
         SimTime(s * NANOS_PER_SECOND)

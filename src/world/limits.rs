@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::calendar::DailyTimes;
+use crate::calendar::{ClockMinutes, DailyTimes};
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 use crate::world::AccountSpec;
 
@@ -74,8 +74,7 @@ const MINUTE: u64 = 60 * NANOS_PER_SECOND;
 pub struct Rate {
     per_minute: f64,
     window: RateWindow,
-    /// Offset of virtual time zero within its calendar minute.
-    phase: u64,
+    clock: ClockMinutes,
     minute: u64,
     used: f64,
     updated: SimTime,
@@ -85,15 +84,15 @@ impl Rate {
     /// A limit of `per_minute` for a run that starts at `start`.
     #[must_use]
     pub fn new(per_minute: f64, window: RateWindow, start: Timestamp) -> Self {
-        let phase = start.as_nanosecond().rem_euclid(i128::from(MINUTE)) as u64;
-        Self { per_minute, window, phase, minute: 0, used: 0.0, updated: SimTime::ZERO }
+        let clock = ClockMinutes::new(start);
+        Self { per_minute, window, clock, minute: 0, used: 0.0, updated: SimTime::ZERO }
     }
 
     /// Units used and not yet free again at `now`.
     fn used_at(&self, now: SimTime) -> f64 {
         match self.window {
             RateWindow::CalendarMinute => {
-                if (now.0 + self.phase) / MINUTE == self.minute {
+                if self.clock.of(now) == self.minute {
                     self.used
                 } else {
                     0.0
@@ -116,7 +115,7 @@ impl Rate {
     #[must_use]
     pub fn wait(&self, now: SimTime, units: f64) -> SimDuration {
         match self.window {
-            RateWindow::CalendarMinute => SimDuration(MINUTE - (now.0 + self.phase) % MINUTE),
+            RateWindow::CalendarMinute => self.clock.left(now),
             RateWindow::TokenBucket => {
                 let excess = self.used_at(now) + units - self.per_minute;
                 let wait = SimDuration((excess / self.per_minute * MINUTE as f64).ceil() as u64);
@@ -130,7 +129,7 @@ impl Rate {
     pub fn book(&mut self, now: SimTime, units: f64) {
         self.used = self.used_at(now) + units;
         self.updated = now;
-        self.minute = (now.0 + self.phase) / MINUTE;
+        self.minute = self.clock.of(now);
     }
 }
 
