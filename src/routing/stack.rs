@@ -35,7 +35,7 @@ use crate::units::{Level, ModelId, PerLevel, SimTime, TaskId};
 /// What a stack has of which most have nothing, so that those pay nothing for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Has {
-    /// Something counts steps in flight: a trial, a limit or a budget.
+    /// Something counts steps in flight: a limit or a budget.
     pub(super) step_counts: bool,
     /// Steps may be dropped.
     pub(super) throttle: bool,

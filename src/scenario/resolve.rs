@@ -4,6 +4,7 @@ mod admission;
 mod bandit;
 mod breaker;
 mod choices;
+mod convert;
 mod daily;
 mod expect;
 mod fitted;

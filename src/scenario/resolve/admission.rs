@@ -1,36 +1,17 @@
 //! A stack's retry budget, throttle, limit on steps in flight and ramp, checked.
 
+use super::convert::{must_last, small, span};
 use crate::routing::admission::{AdmissionRule, GradientRule, LimitRule};
 use crate::routing::budget::{BudgetRule, EnvoyBudget, FailsafeGoBudget, FinagleBudget, SreBudget};
 use crate::routing::ramp::RampRule;
 use crate::routing::throttle::{FailsafeGoThrottle, SreThrottle, ThrottleRule};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
-use crate::scenario::values::{Duration, Priority};
+use crate::scenario::values::Priority;
 use crate::scenario::written::{
     Admission, FinagleRetries, InFlightLimit, Ramp, RetryBudget, Throttle,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration};
-
-fn span(time: Duration) -> SimDuration {
-    SimDuration(time.nanos())
-}
-
-fn small(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// Reports a window that is empty; `key` is its path in the stack that `tree` is.
-fn must_last(key: &str, time: Duration, tree: &Node, problems: &mut Problems) {
-    if time == Duration::ZERO {
-        let message = format!("`{key}` is no time at all");
-        problems.add(
-            tree.span_at(&Path::of(key)),
-            message,
-            "write a time above 0, such as \"10s\"",
-        );
-    }
-}
 
 /// The budget of retries, which is written at `key` of the stack that `tree` is.
 pub(super) fn budget(
@@ -153,6 +134,7 @@ pub(super) fn ramp(written: &Ramp) -> RampRule {
 mod tests {
     use super::*;
     use crate::scenario::source::Span;
+    use crate::scenario::values::Duration;
     use crate::scenario::values::Positive;
     use crate::scenario::written::{
         EnvoyRetries, FailsafeGoRetries, FailsafeGoThrottling, GradientLimit, SreRetries,

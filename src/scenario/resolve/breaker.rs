@@ -1,6 +1,6 @@
 //! A breaker's rule from its table, with what the libraries themselves refuse.
 
-use super::stack::small;
+use super::convert::{small, span};
 use crate::domain::BreakerState;
 use crate::routing::breaker::{
     Accrual, BreakerRule, CockatielRule, Consecutive, DeadTime, FailsafeGoRule, FailsafeRsRule,
@@ -36,10 +36,6 @@ impl Refusals<'_> {
             self.problems.add(self.tree.span_at(&Path::of(&path)), message, cure);
         }
     }
-}
-
-fn span(written: Duration) -> SimDuration {
-    SimDuration(written.nanos())
 }
 
 fn count(written: Count) -> u32 {

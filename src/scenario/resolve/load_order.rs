@@ -1,18 +1,14 @@
 //! The orders that follow load, checked.
 
+use super::convert::span;
 use crate::routing::load::{LatencyWindowRule, LoadRule, PeakEwmaRule};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
 use crate::scenario::values::{Count, Duration};
 use crate::scenario::written::{LatencyWindowOrder, LeastBusyOrder, PeakEwmaOrder};
-use crate::units::SimDuration;
 
 fn count(n: Count) -> usize {
     usize::try_from(n.get()).unwrap_or(usize::MAX)
-}
-
-fn span(time: Duration) -> SimDuration {
-    SimDuration(time.nanos())
 }
 
 pub(super) fn least_busy(written: &LeastBusyOrder) -> LoadRule {

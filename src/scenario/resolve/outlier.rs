@@ -1,22 +1,14 @@
 //! A stack's detector of outliers, checked.
 
+use super::convert::{must_last, small, span};
 use crate::domain::Outcome;
 use crate::routing::outlier::{EnvoyRule, HeliconeRule, LitellmRule, OutlierRule, PortkeyRule};
 use crate::scenario::problem::Problems;
 use crate::scenario::tree::{Node, Path};
-use crate::scenario::values::Duration;
 use crate::scenario::written::{
     EnvoyOutliers, FailureClass, HeliconeHealth, LitellmCooldown, Outlier, PortkeyBreaker,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration};
-
-fn span(time: Duration) -> SimDuration {
-    SimDuration(time.nanos())
-}
-
-fn small(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
 
 /// The detector of the stack that `tree` is.
 pub(super) fn outlier(written: &Outlier, tree: &Node, problems: &mut Problems) -> OutlierRule {
@@ -26,18 +18,6 @@ pub(super) fn outlier(written: &Outlier, tree: &Node, problems: &mut Problems) -
         Outlier::Envoy(own) => OutlierRule::Envoy(envoy(own, tree, problems)),
         Outlier::Helicone(own) => OutlierRule::Helicone(helicone(own, tree, problems)),
         Outlier::Portkey(own) => OutlierRule::Portkey(portkey(own, tree, problems)),
-    }
-}
-
-/// Reports a time that must not be zero.
-fn must_last(key: &str, time: Duration, tree: &Node, problems: &mut Problems) {
-    if time == Duration::ZERO {
-        let message = format!("`{key}` is no time at all");
-        problems.add(
-            tree.span_at(&Path::of(key)),
-            message,
-            "write a time above 0, such as \"10s\"",
-        );
     }
 }
 
@@ -136,6 +116,7 @@ mod tests {
     use super::*;
     use crate::scenario::source::Span;
     use crate::scenario::values::Count;
+    use crate::scenario::values::Duration;
 
     fn resolved(written: &Outlier) -> (OutlierRule, usize) {
         let mut problems = Problems::default();

@@ -1,6 +1,7 @@
 //! What a stack does when calls fail, with names resolved.
 
 use super::Models;
+use super::convert::span;
 use crate::domain::Outcome;
 use crate::routing::DeadlineRule;
 use crate::routing::fallback::{Chain, FallbackPlan, Group};
@@ -25,10 +26,6 @@ const MOST: u64 = 1000;
 const MOST_HEDGES: u64 = 20;
 /// Most instances of a stack.
 const MOST_REPLICAS: u64 = 100;
-
-fn span(time: Duration) -> SimDuration {
-    SimDuration(time.nanos())
-}
 
 /// How long a model is left alone by default after a 429 for a limit per minute, and after a refused key.
 const HOLD_AFTER_429: SimDuration = SimDuration(NANOS_PER_SECOND);

@@ -1,5 +1,6 @@
 //! A variant's stack: preset under base under variant, with names resolved.
 
+use super::convert::span;
 use super::{
     Models, Resolver, admission, breaker, daily, fitted, load_order, outlier, recovery, trial,
 };
@@ -98,12 +99,12 @@ pub(super) fn resolve(
             refusal_reward: written.refusal_reward.map(|r| r.get()),
             partial_counts,
             order_sees_breaker: written.order_sees_breaker,
-            call_timeout: SimDuration(written.call_timeout.nanos()),
+            call_timeout: span(written.call_timeout),
             present,
             last_resort: last_resort.flatten(),
             first_token_timeout: optional(written.first_token_timeout),
             deadline: recovery::deadline(written.deadline.as_ref()),
-            wait_for_model: written.wait_for_model.map(|t| SimDuration(t.nanos())),
+            wait_for_model: written.wait_for_model.map(span),
             reads_429: written.reads_429,
             on: recovery::on_failures(&written.on),
             groups,
@@ -152,11 +153,7 @@ fn present(
 
 /// A time that need not be given.
 fn optional(time: Option<Duration>) -> SimDuration {
-    time.map_or(SimDuration::MAX, |time| SimDuration(time.nanos()))
-}
-
-pub(super) fn small(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+    time.map_or(SimDuration::MAX, span)
 }
 
 /// The orders of a stack.
